@@ -1,0 +1,59 @@
+"""A Django app from its Dockerfile to HTTPS on Kubernetes in AWS: read from top to bottom, the diagram."""
+
+import pulumi
+
+from infra import cluster as clusters
+from infra import config, providers
+from infra.alias import Alias
+from infra.balancer import LoadBalancer
+from infra.image import Image
+from infra.key import SecretKey
+from infra.outputs import Outputs
+from infra.registry import RegistrySecret
+from infra.state import StateBucket
+from infra.workload import Workload
+from infra.zone import Zone
+
+settings = config.load()
+in_aws = pulumi.ResourceOptions(provider=providers.aws_provider("aws", settings=settings.aws))
+
+zone = Zone("zone", domain=settings.domain, host=settings.host, protect=settings.protect, opts=in_aws)
+state = StateBucket("state", domain=settings.domain, protect=settings.protect, opts=in_aws)
+cluster = clusters.declare("cluster", settings=settings.cluster, opts=in_aws)
+image = Image("app", build=settings.image, registry=settings.registry)
+
+in_cluster = pulumi.ResourceOptions(
+    provider=providers.kubernetes_provider(
+        "cluster", kubeconfig=cluster.kubeconfig, identifier=cluster.name, namespace=settings.namespace
+    )
+)
+
+regcred = RegistrySecret("regcred", registry=settings.registry, opts=in_cluster)
+key = SecretKey("ejemplo-django-key", given=settings.app.secret_key, opts=in_cluster)
+workload = Workload(
+    "web",
+    image=image.ref,
+    version=settings.image.tag,
+    host=settings.host,
+    settings=settings.app,
+    pull_secret=regcred.name,
+    secret_key=key.name,
+    opts=in_cluster,
+)
+balancer = LoadBalancer(
+    "web", selects=workload.labels, port=workload.port, certificate_arn=zone.certificate_arn, opts=in_cluster
+)
+Alias("web", zone_id=zone.id, host=settings.host, target=balancer.hostname, opts=in_aws)
+
+Outputs(
+    hostname=balancer.hostname,
+    url=f"https://{settings.host}/",
+    name_servers=zone.name_servers,
+    zone_id=zone.id,
+    certificate_arn=zone.certificate_arn,
+    state_store=pulumi.Output.concat("s3://", state.name),
+    cluster_name=cluster.name,
+    kubeconfig=cluster.kubeconfig,
+    image=image.ref,
+    namespace=settings.namespace,
+).export()

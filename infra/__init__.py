@@ -1,0 +1,1 @@
+"""What the program declares: one noun, one module, one component."""

@@ -1,0 +1,243 @@
+"""The settings of a stack: what may differ between two, read and checked before anything is declared.
+
+Nothing else reads `pulumi.Config`, so that every component can be made from plain values. The keys are
+described for their user in Pulumi.yaml.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pulumi
+from pulumi.runtime import is_config_secret
+from pulumi.runtime.config import CONFIG
+
+from infra import checks
+from infra.reading import Section
+
+DRIVERS = ("existing",)
+"""The cluster's drivers; `infra.cluster` has one of the same name for each."""
+
+PLANNED_DRIVERS = ("kops", "eks")
+"""Drivers that the contract of `infra.cluster` has room for, refused until they exist."""
+
+_JSON_KEYS = ("aws", "cluster", "registry", "image", "app", "protect")
+"""The keys that Pulumi hands over as JSON; the others are plain text."""
+
+
+class ConfigError(pulumi.RunError):
+    """The configuration is refused. A RunError, so that its message is all that `pulumi up` shows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Aws:
+    """Where in AWS; the credentials come from the environment, as for every AWS tool."""
+
+    region: str
+    endpoint: str | None
+    """The URL of a service that speaks AWS's API, for every service; None for AWS itself."""
+    tags: Mapping[str, str]
+    """On every resource that can carry tags."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cluster:
+    """Which Kubernetes cluster, and who makes it."""
+
+    driver: str
+    """One of DRIVERS."""
+    name: str
+    """Known before the cluster exists, and its identity for ever: another name is another cluster."""
+    kubeconfig: pulumi.Output[str] = field(repr=False, compare=False)
+    """Secret: the contents of the file."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registry:
+    """The registry of images, and the login to it."""
+
+    server: str
+    """A host, with or without a port."""
+    username: str
+    email: str
+    password: pulumi.Output[str] = field(repr=False, compare=False)
+    """Secret."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Image:
+    """What is built, and what it is called in the registry."""
+
+    repository: str
+    tag: str
+    """The version, which the page shows. What runs is the digest, so the same tag may be built anew."""
+    base: str
+    """The image that the Dockerfile starts from."""
+    platform: str
+    """The nodes' architecture, one of `checks.PLATFORMS`; never that of the machine that builds."""
+    context: str
+    """The directory with the Dockerfile, relative to the project."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class App:
+    """How the app runs."""
+
+    replicas: int
+    port: int
+    """The container's, where the app listens for http."""
+    debug: bool
+    """Django's pages for developers, instead of plain errors."""
+    secret_key: pulumi.Output[str] | None = field(repr=False, compare=False)
+    """Secret: what Django signs with. None to make one, once, and keep it in the stack's state."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """All of it."""
+
+    domain: str
+    """The hosted zone."""
+    host: str
+    """Where the site answers: the domain or a name beneath it."""
+    namespace: str
+    """The one in the cluster, which must exist."""
+    protect: bool
+    """Whether Pulumi refuses to delete the zone and the state bucket, and AWS while they are not empty."""
+    aws: Aws
+    cluster: Cluster
+    registry: Registry
+    image: Image
+    app: App
+
+
+def load() -> Settings:
+    """Read and check the configuration of the current stack.
+
+    Raises ConfigError, which lists every problem by the name of its key.
+    """
+    problems: list[str] = []
+    top = Section(_values(), problems=problems)
+    domain = top.text("domain", checks.zone_name)
+    settings = Settings(
+        domain=domain,
+        host=_host(top, domain),
+        namespace=top.text("namespace", checks.namespace, default="default"),
+        protect=top.boolean("protect", default=True),
+        aws=_aws(top.section("aws", required=True)),
+        cluster=_cluster(top.section("cluster", required=True, encrypted=_encrypted("cluster"))),
+        registry=_registry(top.section("registry", required=True, encrypted=_encrypted("registry"))),
+        image=_image(top.section("image")),
+        app=_app(top.section("app", encrypted=_encrypted("app"))),
+    )
+    top.close()
+    if problems:
+        stack = pulumi.get_stack()
+        listed = "".join(f"\n  - {problem}" for problem in problems)
+        raise ConfigError(
+            f"The configuration of stack {stack!r} is refused; nothing was created or changed.{listed}\n"
+            f"Correct it in Pulumi.{stack}.yaml. Pulumi.yaml describes every key."
+        )
+    return settings
+
+
+def _values() -> dict[str, object]:
+    # pulumi.Config reads a key by its name and cannot list them, so a misspelt key would go unnoticed. The
+    # SDK's own map is what it reads from; both ways to run a program (language host, Automation API) fill it.
+    prefix = f"{pulumi.get_project()}:"
+    given = {key.removeprefix(prefix): value for key, value in CONFIG.get().items() if key.startswith(prefix)}
+    return {key: _decoded(value) if key in _JSON_KEYS else value for key, value in given.items()}
+
+
+def _decoded(value: str) -> object:
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value  # a text, which the reader of the key refuses
+
+
+def _encrypted(key: str) -> bool:
+    # Pulumi says whether an object has a secret anywhere in it, not where; each object here has one secret
+    # key.
+    return is_config_secret(f"{pulumi.get_project()}:{key}")
+
+
+def _host(top: Section, domain: str) -> str:
+    # Pulumi demands a value for every key that Pulumi.yaml describes, so the default there is the empty text.
+    given = top.text("host", lambda text: checks.certificate_name(text) if text else None, default="")
+    host = given or f"ejemplo-django.{domain}"
+    if domain and not given and (expected := checks.certificate_name(host)):
+        top.refuse("host", found=f"none, which means {host}", expected=expected)
+    if given and domain and host != domain and not host.endswith(f".{domain}"):
+        top.refuse(
+            "host", expected=f"the domain {domain} or a name beneath it, since its records go into that zone"
+        )
+    return host
+
+
+def _aws(section: Section) -> Aws:
+    aws = Aws(
+        region=section.text("region", checks.region),
+        endpoint=section.text_or_none("endpoint", checks.url),
+        tags=section.texts("tags", name=checks.tag_name, value=checks.tag_value),
+    )
+    section.close()
+    return aws
+
+
+def _cluster(section: Section) -> Cluster:
+    cluster = Cluster(
+        driver=section.choice("driver", available=DRIVERS, planned=PLANNED_DRIVERS),
+        name=section.text("name", checks.cluster_name),
+        kubeconfig=pulumi.Output.secret(
+            section.secret_or_file("kubeconfig", "kubeconfigFile", checks.kubeconfig),
+        ),
+    )
+    section.close()
+    return cluster
+
+
+def _registry(section: Section) -> Registry:
+    registry = Registry(
+        server=section.text("server", checks.registry_server),
+        username=section.text("username", checks.username),
+        email=section.text("email", checks.email),
+        password=pulumi.Output.secret(section.secret_or_file("password", "passwordFile", checks.filled)),
+    )
+    section.close()
+    return registry
+
+
+def _image(section: Section) -> Image:
+    image = Image(
+        repository=section.text("repository", checks.repository, default="contraslash/ejemplo-django"),
+        tag=section.text("tag", checks.image_tag, default="v1"),
+        base=section.text("base", checks.base_image, default="python:3.13-slim-bookworm"),
+        platform=section.text("platform", checks.platform, default="linux/amd64"),
+        context=section.text("context", _dockerfile_in, default="app"),
+    )
+    section.close()
+    return image
+
+
+def _dockerfile_in(context: str) -> str | None:
+    return (
+        None
+        if (Path(context) / "Dockerfile").is_file()
+        else "a directory of the project with a Dockerfile in it"
+    )
+
+
+def _app(section: Section) -> App:
+    app = App(
+        replicas=section.integer("replicas", default=2, low=1),
+        # Beneath 1024 only root may listen, and the container does not run as root.
+        port=section.integer("port", default=8000, low=1024, high=65535),
+        debug=section.boolean("debug", default=False),
+        secret_key=pulumi.Output.secret(section.secret("secretKey", checks.secret_key))
+        if section.has("secretKey")
+        else None,
+    )
+    section.close()
+    return app

@@ -1,0 +1,145 @@
+"""Workload: the pods of the app, and how they are replaced without losing a request."""
+
+from collections.abc import Mapping
+
+import pulumi
+import pulumi_kubernetes as kubernetes
+
+from infra.config import App
+
+_APP = "ejemplo-django"
+_LABELS = {"app": _APP}
+_PORT = "ed-port"
+
+_PRE_STOP = 10
+"""Seconds that a pod still serves once it is told to go: until every node's kube-proxy, and so the balancer
+that sends through them, has stopped choosing it. They learn of it at the same moment as the pod does, not
+before."""
+_GRACE = _PRE_STOP + 20 + 10
+"""Seconds until a pod is killed: the pause, then the 20 that app/gunicorn.conf.py gives to requests in
+flight, and 10 to spare."""
+
+
+class Workload(pulumi.ComponentResource):
+    """The Deployment `ejemplo-django`, and the budget by which a drain of nodes leaves pods running."""
+
+    labels: pulumi.Output[Mapping[str, str]]
+    """What selects the pods. Known once they are ready, so that whatever sends them requests comes after
+    them, and goes before them."""
+    port: str
+    """The name of the container's port."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        image: pulumi.Input[str],
+        version: str,
+        host: str,
+        settings: App,
+        pull_secret: pulumi.Input[str],
+        secret_key: pulumi.Input[str],
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        """Declare it; `pull_secret` and `secret_key` name Secrets, the latter one with a SECRET_KEY."""
+        super().__init__("ejemplo-django:infra:Workload", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+
+        def probe(path: str) -> kubernetes.core.v1.HTTPGetActionArgsDict:
+            # By its address, which the kubelet would send, Django would not know the pod and answer 400.
+            return {"path": path, "port": _PORT, "http_headers": [{"name": "Host", "value": host}]}
+
+        container: kubernetes.core.v1.ContainerArgsDict = {
+            "name": "ejemplo-django-container",
+            "image": image,
+            "ports": [{"name": _PORT, "container_port": settings.port}],
+            "env": [
+                {"name": "DEBUG", "value": str(settings.debug)},
+                {"name": "ALLOWED_HOSTS", "value": host},
+                {"name": "PORT", "value": str(settings.port)},
+                {"name": "VERSION", "value": version},
+                # The Service of this program, the only way in, sets X-Forwarded-Proto on every request.
+                {"name": "BEHIND_TLS_BALANCER", "value": "True"},
+                {"name": "POD_NAME", "value_from": {"field_ref": {"field_path": "metadata.name"}}},
+                {
+                    "name": "SECRET_KEY",
+                    "value_from": {"secret_key_ref": {"name": secret_key, "key": "SECRET_KEY"}},
+                },
+            ],
+            # Up to a minute to start, looked at every second so that a fast start is not waited for.
+            "startup_probe": {"http_get": probe("/healthz"), "period_seconds": 1, "failure_threshold": 60},
+            "readiness_probe": {
+                "http_get": probe("/readyz"),
+                "period_seconds": 5,
+                "timeout_seconds": 3,
+                "failure_threshold": 2,
+            },
+            # Slow to judge: under load a pod that answers late is better left alone than restarted.
+            "liveness_probe": {
+                "http_get": probe("/healthz"),
+                "period_seconds": 10,
+                "timeout_seconds": 5,
+                "failure_threshold": 6,
+            },
+            "lifecycle": {"pre_stop": {"sleep": {"seconds": _PRE_STOP}}},
+            # No limit of CPU: it would slow requests down on a node that has time to spare.
+            "resources": {
+                "requests": {"cpu": "50m", "memory": "128Mi"},
+                "limits": {"memory": "384Mi"},
+            },
+            "security_context": {
+                "allow_privilege_escalation": False,
+                "capabilities": {"drop": ["ALL"]},
+                "read_only_root_filesystem": True,
+            },
+            "volume_mounts": [{"name": "tmp", "mount_path": "/tmp"}],  # noqa: S108  # the pod's own
+        }
+        deployment = kubernetes.apps.v1.Deployment(
+            f"{name}-deployment",
+            metadata={"name": _APP, "labels": _LABELS},
+            spec={
+                "replicas": settings.replicas,
+                "selector": {"match_labels": _LABELS},
+                # One more pod at a time, and none fewer: what serves goes only when its successor is ready.
+                "strategy": {
+                    "type": "RollingUpdate",
+                    "rolling_update": {"max_unavailable": 0, "max_surge": 1},
+                },
+                # Seconds; before Pulumi gives up after its 10 minutes, so that the reason is Kubernetes' own.
+                "progress_deadline_seconds": 300,
+                "template": {
+                    "metadata": {"labels": _LABELS},
+                    "spec": {
+                        "containers": [container],
+                        "image_pull_secrets": [{"name": pull_secret}],
+                        "termination_grace_period_seconds": _GRACE,
+                        # Nothing in the app speaks to Kubernetes.
+                        "automount_service_account_token": False,
+                        "security_context": {
+                            "run_as_non_root": True,
+                            "seccomp_profile": {"type": "RuntimeDefault"},
+                        },
+                        "topology_spread_constraints": [
+                            {
+                                "max_skew": 1,
+                                "topology_key": "kubernetes.io/hostname",
+                                "when_unsatisfiable": "ScheduleAnyway",
+                                "label_selector": {"match_labels": _LABELS},
+                            }
+                        ],
+                        "volumes": [{"name": "tmp", "empty_dir": {}}],
+                    },
+                },
+            },
+            opts=child,
+        )
+        kubernetes.policy.v1.PodDisruptionBudget(
+            f"{name}-budget",
+            metadata={"name": _APP, "labels": _LABELS},
+            spec={"max_unavailable": 1, "selector": {"match_labels": _LABELS}},
+            opts=child,
+        )
+
+        self.labels = deployment.spec.selector.match_labels
+        self.port = _PORT
+        self.register_outputs({"labels": self.labels, "port": self.port})
