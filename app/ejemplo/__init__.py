@@ -1,0 +1,1 @@
+"""The Django project: one page that says which version and which pod answered, and two probes."""
