@@ -1,0 +1,58 @@
+"""Everything the stand-in for pulumi-resource-aws implements."""
+
+from collections.abc import Sequence
+from importlib.metadata import version
+
+from sandbox.plugins.aws.bucket import Bucket
+from sandbox.plugins.aws.bucket_settings import (
+    BucketEncryption,
+    BucketOwnershipControls,
+    BucketPolicy,
+    BucketPublicAccessBlock,
+    BucketVersioning,
+)
+from sandbox.plugins.aws.certificate import Certificate, CertificateValidation
+from sandbox.plugins.aws.client import connect
+from sandbox.plugins.aws.elb import get_hosted_zone_id
+from sandbox.plugins.aws.record import Record
+from sandbox.plugins.aws.zone import Zone
+from sandbox.plugins.resource import Function, Plugin, ResourceType
+from sandbox.plugins.values import Properties
+
+TYPES = (
+    Zone,
+    Record,
+    Certificate,
+    CertificateValidation,
+    Bucket,
+    BucketVersioning,
+    BucketEncryption,
+    BucketPublicAccessBlock,
+    BucketPolicy,
+    BucketOwnershipControls,
+)
+
+
+def plugin() -> Plugin:
+    """Describe the stand-in; the four skip... inputs change nothing, since it never makes those calls."""
+    return Plugin(
+        name="aws",
+        version=version("pulumi-aws"),
+        config={
+            "region": str,
+            "endpoints": [dict],
+            "defaultTags": {"tags": dict},
+            "s3UsePathStyle": bool,
+            "skipCredentialsValidation": bool,
+            "skipMetadataApiCheck": bool,
+            "skipRequestingAccountId": bool,
+            "skipRegionValidation": bool,
+        },
+        replace_on=frozenset({"region"}),
+        build=_build,
+    )
+
+
+def _build(config: Properties) -> tuple[Sequence[ResourceType], Sequence[Function]]:
+    aws = connect(config)
+    return [make(aws) for make in TYPES], [get_hosted_zone_id(aws.region)]

@@ -1,0 +1,13 @@
+"""What the tests of the program start from."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.fast import graph
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> graph.Inputs:
+    """A configuration that is accepted; a test changes a copy of it."""
+    return graph.settings(tmp_path)

@@ -1,0 +1,297 @@
+"""The edges: what is wired to what, in the whole program."""
+
+import ast
+import base64
+import dataclasses
+import json
+
+import pytest
+
+from infra import cluster
+from infra import config as configuration
+from infra.outputs import Outputs
+from tests.fast.graph import (
+    CERTIFICATE,
+    DIGEST,
+    ELB,
+    KUBECONFIG,
+    MADE_KEY,
+    NAME_SERVERS,
+    PASSWORD,
+    ROOT,
+    UNKNOWN,
+    Declared,
+    Graph,
+    Inputs,
+    Secret,
+    changed,
+    declare,
+    plain,
+)
+
+HOST = "ejemplo-django.dev.example.com"
+
+
+@pytest.fixture
+def graph(config: Inputs) -> Graph:
+    return declare(config)
+
+
+def pod(graph: Graph) -> Inputs:
+    spec: Inputs = graph.one("Deployment").inputs["spec"]["template"]["spec"]
+    return spec
+
+
+def container(graph: Graph) -> Inputs:
+    only: Inputs
+    (only,) = pod(graph)["containers"]
+    return only
+
+
+def key_secret(graph: Graph) -> Declared:
+    return graph.one("core/v1:Secret", immutable=True)
+
+
+def test_the_pods_run_the_image_by_the_digest_that_was_pushed(graph: Graph) -> None:
+    assert container(graph)["image"] == DIGEST
+    assert graph.one("Image").urn in graph.one("Deployment").dependencies
+
+
+def test_the_image_is_built_from_the_context_and_pushed_under_its_tag(config: Inputs) -> None:
+    image = (
+        declare(changed(config, {"image.tag": "v7", "image.base": "python:3.12-slim"})).one("Image").inputs
+    )
+    assert image["imageName"] == "registry.example.test:5000/contraslash/ejemplo-django:v7"
+    assert image["build"] == {
+        "context": config["image"]["context"],
+        "platform": "linux/amd64",
+        "args": {"BASE_IMAGE": "python:3.12-slim"},
+    }
+    assert image["registry"] == {
+        "server": "registry.example.test:5000",
+        "username": "ci",
+        "password": Secret(PASSWORD),
+    }
+
+
+def test_the_pods_pull_with_the_login_of_the_registry(graph: Graph) -> None:
+    secret = graph.one("core/v1:Secret", type="kubernetes.io/dockerconfigjson")
+    assert pod(graph)["imagePullSecrets"] == [{"name": "regcred"}]
+    assert secret.urn in graph.one("Deployment").dependencies
+    login = json.loads(plain(secret.inputs)["stringData"][".dockerconfigjson"])
+    assert login == {
+        "auths": {
+            "registry.example.test:5000": {
+                "username": "ci",
+                "password": PASSWORD,
+                "email": "ci@example.test",
+                "auth": base64.b64encode(f"ci:{PASSWORD}".encode()).decode(),
+            }
+        }
+    }
+
+
+def test_the_pods_sign_with_the_key_that_was_made(graph: Graph) -> None:
+    secret = key_secret(graph)
+    assert plain(secret.inputs)["stringData"] == {"SECRET_KEY": MADE_KEY}
+    assert "name" not in secret.inputs.get("metadata", {}), "a fixed name could not roll"
+    given = {each["name"]: each for each in container(graph)["env"]}
+    assert given["SECRET_KEY"]["valueFrom"]["secretKeyRef"] == {
+        "name": "ejemplo-django-key-0a1b2c3d",
+        "key": "SECRET_KEY",
+    }
+    assert secret.urn in graph.one("Deployment").dependencies
+
+
+def test_a_key_in_the_configuration_takes_the_place_of_the_one_that_is_made(config: Inputs) -> None:
+    key = "a-key-of-the-operator-0123456789-0123456789-0123456789"
+    graph = declare(changed(config, {"app.secretKey": key}), encrypted=("app",))
+    assert plain(key_secret(graph).inputs)["stringData"] == {"SECRET_KEY": key}
+    assert not graph.of("RandomKey")
+
+
+def test_the_service_leads_from_80_and_443_to_the_port_of_the_pods(graph: Graph) -> None:
+    service = graph.one("Service").inputs["spec"]
+    assert {(each["name"], each["port"], each["targetPort"]) for each in service["ports"]} == {
+        ("http", 80, "ed-port"),
+        ("https", 443, "ed-port"),
+    }
+    assert container(graph)["ports"] == [{"name": "ed-port", "containerPort": 8000}]
+    template = graph.one("Deployment").inputs["spec"]["template"]
+    assert service["selector"].items() <= template["metadata"]["labels"].items()
+
+
+def test_the_service_comes_after_the_pods_and_goes_before_them(graph: Graph) -> None:
+    assert graph.one("Deployment").urn in graph.one("Service").dependencies
+
+
+def test_the_balancer_has_the_certificate_once_it_is_issued(graph: Graph) -> None:
+    prefix = "service.beta.kubernetes.io/aws-load-balancer-"
+    service = graph.one("Service")
+    assert service.inputs["metadata"]["annotations"] == {
+        f"{prefix}backend-protocol": "http",
+        f"{prefix}ssl-cert": CERTIFICATE,
+        f"{prefix}ssl-ports": "https",
+    }
+    assert graph.one("CertificateValidation").urn in service.dependencies
+
+
+def test_the_certificate_is_the_hosts_and_is_proved_in_the_zone(graph: Graph) -> None:
+    assert graph.one("Zone", name="dev.example.com")
+    assert graph.one("Certificate").inputs["domainName"] == HOST
+    proof = graph.one("Record", type="CNAME").inputs
+    assert (proof["zoneId"], proof["name"], proof["records"]) == (
+        "ZONE",
+        f"_proof.{HOST}",
+        ["_proof.acm.test"],
+    )
+    assert graph.one("CertificateValidation").inputs == {
+        "certificateArn": CERTIFICATE,
+        "validationRecordFqdns": [f"_proof.{HOST}"],
+    }
+
+
+@pytest.mark.parametrize("host", ["dev.example.com", "www.dev.example.com"])
+def test_the_host_leads_to_the_balancer_wherever_in_the_zone_it_stands(config: Inputs, host: str) -> None:
+    graph = declare(changed(config, {"host": host}))
+    alias = graph.one("Record", type="A").inputs
+    assert (alias["zoneId"], alias["name"]) == ("ZONE", host)
+    (target,) = alias["aliases"]
+    assert (target["name"], target["zoneId"]) == (ELB, "ELB-ZONE")
+    assert graph.one("Certificate").inputs["domainName"] == host
+    assert graph.exports["url"] == f"https://{host}/"
+
+
+@pytest.mark.parametrize("preview", [False, True])
+def test_everything_in_aws_and_in_the_cluster_is_on_the_providers_of_the_program(
+    config: Inputs, preview: bool
+) -> None:
+    graph = declare(config, preview=preview)
+    for package in ("aws", "kubernetes"):
+        provider = graph.one(f"pulumi:providers:{package}")
+        asked = [each for each in graph.resources + graph.invoked if each.type.startswith(f"{package}:")]
+        assert asked
+        assert {each.provider.rpartition("::")[0] for each in asked} == {provider.urn}
+
+
+def test_every_resource_belongs_to_a_component(graph: Graph) -> None:
+    components = {each.urn for each in graph.declared if each.type.startswith("ejemplo-django:infra:")}
+    loose = [each for each in graph.resources if each.parent not in components]
+    assert [each for each in loose if not each.type.startswith("pulumi:providers:")] == []
+
+
+def test_a_preview_declares_what_an_up_declares(config: Inputs) -> None:
+    up, preview = declare(config), declare(config, preview=True)
+    assert sorted(each.urn for each in preview.declared) == sorted(each.urn for each in up.declared)
+    assert preview.exports.keys() == up.exports.keys()
+    assert preview.exports["hostname"] == UNKNOWN
+    # What needs no cloud to be known is known.
+    assert preview.exports["clusterName"] == "useast1.dev.example.com"
+    assert preview.exports["stateStore"] == "s3://clusters.dev.example.com"
+
+
+def test_the_outputs_are_those_of_the_contract(graph: Graph) -> None:
+    assert graph.exports == {
+        "hostname": ELB,
+        "url": f"https://{HOST}/",
+        "nameServers": NAME_SERVERS,
+        "zoneId": "ZONE",
+        "certificateArn": CERTIFICATE,
+        "stateStore": "s3://clusters.dev.example.com",
+        "clusterName": "useast1.dev.example.com",
+        "kubeconfig": Secret(KUBECONFIG.rstrip("\n")),
+        "image": DIGEST,
+        "namespace": "default",
+        "schemaVersion": 1,
+    }
+    assert len(graph.exports) == len(dataclasses.fields(Outputs))
+
+
+def test_the_cluster_keeps_its_identity_whatever_its_kubeconfig(config: Inputs) -> None:
+    other = changed(
+        config, {"cluster.kubeconfigFile": None} | {"cluster.kubeconfig": KUBECONFIG.replace("6443", "1")}
+    )
+    del other["cluster"]["kubeconfigFile"]
+    providers = [
+        graph.one("pulumi:providers:kubernetes").inputs
+        for graph in (declare(config), declare(other, encrypted=("cluster",)))
+    ]
+    assert providers[0]["kubeconfig"] != providers[1]["kubeconfig"]
+    assert {each["clusterIdentifier"] for each in providers} == {"useast1.dev.example.com"}
+
+
+def test_a_new_password_changes_the_pull_secret_in_place(graph: Graph) -> None:
+    assert graph.one("pulumi:providers:kubernetes").inputs["enableSecretMutable"] == "true"
+
+
+def test_an_endpoint_speaks_for_every_service_that_the_program_uses(config: Inputs) -> None:
+    url = "http://127.0.0.1:4566"
+    graph = declare(changed(config, {"aws.endpoint": url}))
+    given = graph.one("pulumi:providers:aws").inputs
+    (endpoints,) = json.loads(given["endpoints"])
+    used = {each.type.split(":")[1].split("/")[0] for each in graph.declared if each.type.startswith("aws:")}
+    assert used | {"elb", "sts"} <= endpoints.keys()
+    assert set(endpoints.values()) == {url}
+    skipped = (
+        "skipCredentialsValidation",
+        "skipMetadataApiCheck",
+        "skipRequestingAccountId",
+        "s3UsePathStyle",
+    )
+    assert [given.get(each) for each in skipped] == ["true"] * 4
+
+
+def test_without_an_endpoint_the_provider_is_left_to_aws(graph: Graph) -> None:
+    given = graph.one("pulumi:providers:aws").inputs
+    assert given["region"] == "us-east-1"
+    assert json.loads(given["defaultTags"]) == {"tags": {"project": "ejemplo-django"}}
+    assert not {"endpoints", "s3UsePathStyle", "skipRequestingAccountId"} & given.keys()
+
+
+def test_there_is_a_driver_for_every_word_that_the_configuration_takes() -> None:
+    assert set(cluster.DRIVERS) == set(configuration.DRIVERS)
+
+
+def imported(source: str) -> set[str]:
+    """The modules of this repository that a source imports, by their whole names."""
+    modules: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        match node:
+            case ast.ImportFrom(module="infra", names=names):
+                modules |= {f"infra.{each.name}" for each in names}
+            case ast.ImportFrom(module=str(module)):
+                modules.add(module)
+            case ast.Import(names=names):
+                modules |= {each.name for each in names}
+    return {each for each in modules if each.split(".")[0] in ("infra", "sandbox", "app", "ejemplo")}
+
+
+def test_the_nouns_know_nothing_of_each_other_nor_of_the_sandbox() -> None:
+    allowed = {
+        "cluster/__init__.py": {"infra.config", "infra.cluster.existing"},
+        "config.py": {"infra.reading", "infra.checks"},
+        "reading.py": {"infra.checks"},
+        "checks.py": set(),
+        # Other stacks import it alone.
+        "outputs.py": set(),
+    }
+    files = {each.relative_to(ROOT / "infra").as_posix(): each for each in (ROOT / "infra").rglob("*.py")}
+    found = {name: imported(file.read_text()) for name, file in files.items()}
+    foreign = {name: modules - allowed.get(name, {"infra.config"}) for name, modules in found.items()}
+    assert not any(foreign.values()), foreign
+
+
+def test_the_wiring_file_only_wires() -> None:
+    source = (ROOT / "__main__.py").read_text()
+    decisions = (
+        ast.If,
+        ast.IfExp,
+        ast.For,
+        ast.While,
+        ast.Try,
+        ast.comprehension,
+        ast.FunctionDef,
+        ast.Lambda,
+    )
+    assert [type(node).__name__ for node in ast.walk(ast.parse(source)) if isinstance(node, decisions)] == []
+    assert len(source.splitlines()) < 60
