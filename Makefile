@@ -1,0 +1,39 @@
+# Short names for `python -m sandbox` and the checks; `make` alone lists them.
+PYTHON ?= python3
+VENV := .venv
+REQUIREMENTS := requirements-dev.txt requirements.txt constraints.txt sandbox/requirements.txt app/requirements.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help up down status preview test test-fast check
+
+help:  ## what there is
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+
+up: $(VENV)/.installed  ## start the embedded cloud and deploy the program on it
+	@$(VENV)/bin/python -m sandbox up
+
+preview: $(VENV)/.installed  ## show what `up` would do
+	@$(VENV)/bin/python -m sandbox preview
+
+status: $(VENV)/.installed  ## what runs, where, and what was healed
+	@$(VENV)/bin/python -m sandbox status
+
+down: $(VENV)/.installed  ## end everything and remove all but the cache
+	@$(VENV)/bin/python -m sandbox down
+
+test-fast: $(VENV)/.installed  ## configuration, graph, stand-ins and the app's own tests: seconds, no network, no root
+	@$(VENV)/bin/python -m pytest tests/fast app
+
+test: $(VENV)/.installed check test-fast  ## the checks, the fast tests, and the end-to-end suite on a real `up`
+	@$(VENV)/bin/python -m pytest tests/e2e
+
+check: $(VENV)/.installed  ## formatter, linter and type checker
+	@$(VENV)/bin/ruff format --check .
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/mypy
+
+$(VENV)/.installed: $(REQUIREMENTS)
+	@echo "installing the Python packages into $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@

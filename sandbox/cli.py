@@ -1,0 +1,195 @@
+"""The command line: `python -m sandbox up`, `down`, `status`, `preview`; the Makefile is a short name for each."""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from sandbox import bringup, configs, debian, environment, images, machine, services, supervise, toolchain
+from sandbox import layout as net
+from sandbox.errors import SandboxError
+from sandbox.layout import Layout, here
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, help="The embedded cloud.", pretty_exceptions_enable=False)
+console = Console(highlight=False, soft_wrap=True)
+
+
+@app.command()
+def up() -> None:
+    """Start the cloud, deploy the program on it, and say where everything is."""
+    with _errors():
+        began = time.monotonic()
+        layout = here()
+        table = _start(layout)
+        _pulumi(layout, "up", "--yes", "--refresh", "--stack", environment.STACK)
+        _show(layout, table)
+        _site(layout)
+        console.print(f"[bold green]Up[/] after {time.monotonic() - began:.0f} s.")
+
+
+@app.command()
+def start() -> None:
+    """Start the cloud alone, with an empty or its present stack."""
+    with _errors():
+        layout = here()
+        _show(layout, _start(layout))
+
+
+@app.command()
+def preview() -> None:
+    """Show what `up` would do; starts the cloud when it does not run."""
+    with _errors():
+        layout = here()
+        _start(layout)
+        _pulumi(layout, "preview", "--diff", "--stack", environment.STACK)
+
+
+@app.command()
+def status() -> None:
+    """Show what runs and where, and what the supervisor had to start again; exit 1 when something does not run."""
+    with _errors():
+        layout = here()
+        if machine.keeper(layout) is None:
+            console.print("The sandbox does not run. Start it with `make up`.")
+            raise typer.Exit(1)
+        tools = {name: layout.bin / name for tool in toolchain.TOOLS for name in tool.binaries}
+        if not _show(layout, services.table(layout, tools, sys.executable)):
+            raise typer.Exit(1)
+        _site(layout)
+
+
+@app.command()
+def down() -> None:
+    """End everything and remove all that the sandbox wrote, but the cache."""
+    with _errors():
+        layout = here()
+        began = time.monotonic()
+        machine.stop(layout)
+        if layout.root.exists():
+            with open("/proc/mounts") as mounts:
+                left = [line.split()[1] for line in mounts if str(layout.root) in line]
+            if left:
+                raise SandboxError(
+                    "The sandbox's files were not removed.",
+                    why=f"Something is still mounted beneath them: {', '.join(left)}.",
+                    do="Unmount it with `umount`, and run `make down` again.",
+                )
+            shutil.rmtree(layout.root)
+        console.print(f"Nothing is left but the cache, {layout.cache} ({time.monotonic() - began:.0f} s).")
+
+
+def _start(layout: Layout) -> list[services.Service]:
+    if os.geteuid() != 0:
+        raise SandboxError(
+            "The sandbox cannot start.",
+            why="It makes namespaces, links and containers, which only root may.",
+            do="Run the command as root, in a virtual machine if you prefer.",
+        )
+    configs.write(layout)
+    with _progress() as progress:
+        missing = debian.missing()
+        if missing:
+            task = progress.add_task(f"installing {', '.join(missing)}", total=None)
+            debian.install(missing, layout.logs / "apt.log")
+            progress.update(task, total=1, completed=1)
+        tools: dict[str, Path] = {}
+        for tool in toolchain.TOOLS:
+            tools |= _resolve(tool, layout, progress)
+        task = progress.add_task("base image (Debian 12 with Python)", total=None)
+        images.base_archive(layout)
+        progress.update(task, total=1, completed=1)
+        table = services.table(layout, tools, sys.executable)
+        tasks: dict[str, TaskID] = {}
+
+        def report(name: str, state: str) -> None:
+            if state == "starting":
+                tasks[name] = progress.add_task(f"starting {name}", total=None)
+            else:
+                progress.update(tasks[name], description=f"{name} is ready", total=1, completed=1)
+
+        bringup.start(layout, table, report)
+    environment.write(layout, tools)
+    environment.select_stack(layout)
+    return table
+
+
+def _resolve(tool: toolchain.Tool, layout: Layout, progress: Progress) -> dict[str, Path]:
+    task = progress.add_task(f"{tool.module} {tool.version}", total=None)
+
+    def report(what: str, done: int, total: int) -> None:
+        progress.update(task, description=f"{what} {tool.version}", completed=done, total=total or None)
+
+    found = toolchain.resolve(tool, layout.cache, report)
+    progress.update(task, description=f"{tool.module} {tool.version}", total=1, completed=1)
+    return found
+
+
+def _pulumi(layout: Layout, *arguments: str) -> None:
+    command = [str(layout.bin / "pulumi"), *arguments]
+    done = subprocess.run(command, cwd=layout.checkout, env=os.environ | environment.variables(layout), check=False)
+    if done.returncode:
+        raise SandboxError(
+            f"`pulumi {' '.join(arguments)}` failed.",
+            why="What it says above is the reason.",
+            do=f"Mend it and run the command again; `source {layout.root / 'env'}` gives your own shell the sandbox's "
+            "pulumi, kubectl, docker and aws to look around with.",
+        )
+
+
+def _show(layout: Layout, table: list[services.Service]) -> bool:
+    """Print the table of services; False when one of them does not run."""
+    about = {service.name: service for service in table}
+    shown = Table("service", "what", "where", "state", "log", title="The embedded cloud")
+    states = supervise.states(layout)
+    for state in states:
+        said = "[green]running[/]" if state.running else f"[red]{state.state}[/]"
+        if state.healed:
+            said += f", healed {state.healed} times (last: {state.last_exit})"
+        service = about[state.name]
+        shown.add_row(state.name, service.what, service.where, said, f".sandbox/logs/{state.name}.log")
+    console.print(shown)
+    return all(state.running for state in states)
+
+
+def _site(layout: Layout) -> None:
+    said = subprocess.run(
+        [str(layout.bin / "pulumi"), "stack", "output", "url", "--stack", environment.STACK],
+        cwd=layout.checkout,
+        env=os.environ | environment.variables(layout),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if said.returncode:
+        console.print("Nothing is deployed yet: `make up` deploys.")
+        return
+    url = said.stdout.strip()
+    host = url.removeprefix("https://").rstrip("/")
+    console.print(f"The site: [bold]{url}[/]")
+    console.print(f"  curl --cacert .sandbox/ca.crt --resolve {host}:443:$(dig +short @{net.NODE_ADDRESS} {host}) {url}")
+    console.print("Your own pulumi, kubectl, docker and aws: source .sandbox/env")
+
+
+@contextmanager
+def _progress() -> Iterator[Progress]:
+    columns = (TextColumn("{task.description}"), BarColumn(bar_width=20), TimeElapsedColumn())
+    with Progress(*columns, console=console) as progress:
+        yield progress
+
+
+@contextmanager
+def _errors() -> Iterator[None]:
+    try:
+        yield
+    except SandboxError as error:
+        console.print(f"[bold red]Error:[/] {error}", markup=True)
+        raise typer.Exit(1) from error

@@ -1,0 +1,183 @@
+"""The balancers' data plane: carries traffic as the ELB API says, through one haproxy.
+
+Every second it reads what is there - balancers, listeners, certificates, health checks, registered instances - and
+renders haproxy's configuration from that alone. Like ELB, it takes each balancer's address from the balancer's
+subnet by creating a network interface in it; the name server finds the address there.
+"""
+
+import ipaddress
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from sandbox import layout as net
+from sandbox.layout import Layout, here
+
+DOMAIN = ".elb.amazonaws.com."
+"""What the DNS name of every balancer ends in."""
+
+HEALTH_PORT = 8404
+"""Where haproxy answers on the node's address that it runs."""
+
+CONFIG = Path("/run/haproxy.cfg")
+"""Inside the machine."""
+
+_FIRST_HOST = 16
+"""The first address of the subnet that a balancer may get: those below are the machine's and the host's."""
+
+_GLOBAL = f"""\
+global
+  maxconn 1024
+  ssl-default-bind-options ssl-min-ver TLSv1.2
+defaults
+  mode http
+  option http-keep-alive
+  option redispatch
+  timeout connect 5s
+  timeout http-request 60s
+frontend health
+  bind {net.NODE_ADDRESS}:{HEALTH_PORT}
+  timeout client 5s
+  http-request return status 200
+"""
+
+
+def addresses(ec2: Any, dns_name: str) -> list[str]:
+    """The addresses of the balancer with that DNS name: those of its network interfaces."""
+    found = ec2.describe_network_interfaces(Filters=[{"Name": "description", "Values": [f"ELB {dns_name}"]}])
+    return [interface["PrivateIpAddress"] for interface in found["NetworkInterfaces"]]
+
+
+def render(balancer: Mapping[str, Any], *, address: str, idle: int, instances: Mapping[str, str], certificates: Path) -> str:
+    """haproxy's sections for one balancer.
+
+    `idle` is its idle timeout in seconds, `instances` the private address of each registered instance, `certificates`
+    the folder with a PEM per certificate id. The X-Forwarded-* headers are those of
+    https://docs.aws.amazon.com/elasticloadbalancing/latest/classic/x-forwarded-headers.html.
+    """
+    return "\n".join(_sections(balancer, address, idle, instances, certificates)) + "\n"
+
+
+def _sections(
+    balancer: Mapping[str, Any], address: str, idle: int, instances: Mapping[str, str], certificates: Path
+) -> Iterator[str]:
+    check = balancer["HealthCheck"]
+    _, _, check_port = check["Target"].partition(":")
+    for listener in (description["Listener"] for description in balancer["ListenerDescriptions"]):
+        name, port = f"{balancer['LoadBalancerName']}-{listener['LoadBalancerPort']}", listener["LoadBalancerPort"]
+        http = listener["Protocol"] in ("HTTP", "HTTPS")
+        bind = f"{address}:{port}"
+        if listener["Protocol"] in ("HTTPS", "SSL"):
+            pem = certificates / f"{listener['SSLCertificateId'].rpartition('/')[2]}.pem"
+            if not pem.exists():
+                continue  # not issued: ELB would not have taken the listener
+            bind += f" ssl crt {pem}"
+        yield f"frontend {name}"
+        yield f"  mode {'http' if http else 'tcp'}"
+        yield f"  bind {bind}"
+        yield f"  timeout client {idle}s"
+        if http:
+            yield "  option forwardfor"
+            yield f"  http-request set-header X-Forwarded-Proto {listener['Protocol'].lower()}"
+            yield f"  http-request set-header X-Forwarded-Port {port}"
+        yield f"  default_backend {name}"
+        yield f"backend {name}"
+        yield f"  mode {'http' if http else 'tcp'}"
+        yield f"  timeout server {idle}s"
+        for instance, host in instances.items():
+            yield (
+                f"  server {instance} {host}:{listener['InstancePort']} check port {check_port.partition('/')[0]}"
+                f" inter {check['Interval']}s rise {check['HealthyThreshold']} fall {check['UnhealthyThreshold']}"
+            )
+
+
+class _DataPlane:
+    """haproxy, and the addresses that it listens on, held to what the API answers."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._certificates = layout.certificates
+        self._elb = boto3.client("elb", region_name=net.REGION)
+        self._ec2 = boto3.client("ec2", region_name=net.REGION)
+        CONFIG.write_text(_GLOBAL)
+        # It must not outlive this process: its successor could not listen.
+        self._haproxy = subprocess.Popen(["setpriv", "--pdeathsig", "TERM", "haproxy", "-W", "-db", "-f", str(CONFIG)])
+        self._applied = _GLOBAL
+
+    def follow(self) -> None:
+        """Read the API once, and apply what is new."""
+        balancers = self._elb.describe_load_balancers()["LoadBalancerDescriptions"]
+        held = {balancer["DNSName"]: self._address(balancer) for balancer in balancers}
+        config = _GLOBAL + "".join(self._render(balancer, held[balancer["DNSName"]]) for balancer in balancers)
+        if config == self._applied:
+            return
+        self._listen_on(set(held.values()))
+        CONFIG.write_text(config)
+        subprocess.run(["haproxy", "-c", "-q", "-f", str(CONFIG)], check=True)
+        self._haproxy.send_signal(signal.SIGUSR2)  # new workers take over, the old ones end their requests
+        self._applied = config
+        self._forget_interfaces(set(held))
+        print(f"applied: {', '.join(f'{name} at {address}' for name, address in held.items()) or 'nothing'}", flush=True)
+
+    def ended(self) -> int | None:
+        """haproxy's exit status, or None while it runs."""
+        return self._haproxy.poll()
+
+    def _render(self, balancer: Mapping[str, Any], address: str) -> str:
+        attributes = self._elb.describe_load_balancer_attributes(LoadBalancerName=balancer["LoadBalancerName"])
+        ids = [instance["InstanceId"] for instance in balancer["Instances"]]
+        reservations = self._ec2.describe_instances(InstanceIds=ids)["Reservations"] if ids else []
+        return render(
+            balancer,
+            address=address,
+            idle=attributes["LoadBalancerAttributes"]["ConnectionSettings"]["IdleTimeout"],
+            instances={i["InstanceId"]: i["PrivateIpAddress"] for r in reservations for i in r["Instances"]},
+            certificates=self._certificates,
+        )
+
+    def _address(self, balancer: Mapping[str, Any]) -> str:
+        for address in addresses(self._ec2, balancer["DNSName"]):
+            return address
+        interfaces = self._ec2.describe_network_interfaces()["NetworkInterfaces"]
+        taken = {interface["PrivateIpAddress"] for interface in interfaces}
+        hosts = list(ipaddress.IPv4Network(net.NETWORK).hosts())[_FIRST_HOST - 1 :]
+        address = next(str(host) for host in hosts if str(host) not in taken)
+        self._ec2.create_network_interface(
+            SubnetId=balancer["Subnets"][0], PrivateIpAddress=address, Description=f"ELB {balancer['DNSName']}"
+        )
+        return address
+
+    def _forget_interfaces(self, names: set[str]) -> None:
+        for interface in self._ec2.describe_network_interfaces()["NetworkInterfaces"]:
+            kind, _, name = interface["Description"].partition(" ")
+            if kind == "ELB" and name not in names:
+                self._ec2.delete_network_interface(NetworkInterfaceId=interface["NetworkInterfaceId"])
+
+    def _listen_on(self, wanted: set[str]) -> None:
+        shown = subprocess.run(["ip", "-br", "-4", "address", "show", "eth0"], check=True, capture_output=True, text=True)
+        present = {word.partition("/")[0] for word in shown.stdout.split()[2:]} - {net.NODE_ADDRESS}
+        for action, some in (("add", wanted - present), ("delete", present - wanted)):
+            for address in some:
+                subprocess.run(["ip", "address", action, f"{address}/24", "dev", "eth0"], check=True)
+
+
+def main() -> None:
+    """Follow the API until haproxy ends; an API that does not answer is waited for."""
+    plane = _DataPlane(here())
+    while plane.ended() is None:
+        try:
+            plane.follow()
+        except (BotoCoreError, ClientError) as error:
+            print(f"the AWS API does not answer: {error}", flush=True)
+        time.sleep(1)
+    raise SystemExit(f"haproxy ended with {plane.ended()}")
+
+
+if __name__ == "__main__":
+    main()

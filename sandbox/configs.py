@@ -1,0 +1,186 @@
+"""The configuration files, keys and certificates of the services."""
+
+import json
+import secrets
+from pathlib import Path
+from typing import Any
+
+import bcrypt
+import boto3
+import yaml
+
+from sandbox import layout as net
+from sandbox import pki
+from sandbox.layout import Layout
+from sandbox.services import aws_environment
+
+
+def write(layout: Layout) -> None:
+    """Make every folder and file that does not depend on the cloud. What exists of secrets and keys is kept."""
+    for folder in (layout.bin, layout.etc, layout.logs, layout.run, layout.var):
+        folder.mkdir(parents=True, exist_ok=True)
+    layout.root.chmod(0o700)
+    layout.secrets.mkdir(mode=0o700, exist_ok=True)
+    _certificates(layout)
+    _registry(layout)
+    _containerd(layout)
+    _kubelet(layout, provider_id="")
+
+
+def registry_password(layout: Layout) -> str:
+    """The password of the registry's user, made at random once."""
+    path = layout.secrets / "registry-password"
+    if not path.exists():
+        path.write_text(secrets.token_urlsafe(24))
+        path.chmod(0o600)
+    return path.read_text()
+
+
+def node_in_cloud(layout: Layout) -> None:
+    """Tell the kubelet and the cloud controller which instance and network they are, as EC2 says.
+
+    On an instance the metadata service would; here the API is asked for the instance with the node's address.
+    """
+    environment = aws_environment()
+    ec2 = boto3.client(
+        "ec2",
+        region_name=net.REGION,
+        endpoint_url=net.AWS_ENDPOINT,
+        aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
+    )
+    found = ec2.describe_instances(Filters=[{"Name": "private-ip-address", "Values": [net.NODE_ADDRESS]}])
+    instance = found["Reservations"][0]["Instances"][0]
+    _kubelet(layout, provider_id=f"aws:///{net.ZONE}/{instance['InstanceId']}")
+    overrides = "".join(
+        f'[ServiceOverride "{number}"]\n'
+        f"Service={service}\nRegion={net.REGION}\nURL={net.AWS_ENDPOINT}\nSigningRegion={net.REGION}\n"
+        for number, service in enumerate(("ec2", "elasticloadbalancing", "autoscaling"), start=1)
+    )
+    (layout.etc / "cloud.conf").write_text(
+        f"[Global]\nZone={net.ZONE}\nVPC={instance['VpcId']}\nSubnetID={instance['SubnetId']}\n"
+        f"KubernetesClusterID={net.CLUSTER}\n{overrides}"
+    )
+
+
+def _certificates(layout: Layout) -> None:
+    pki.authority(layout)
+    pki.service_account_key(layout)
+    first_service = "10.96.0.1"  # the apiserver's own Service: the first address of SERVICE_NETWORK
+    pki.server(layout, "apiserver", net.NODE_ADDRESS, first_service, "kubernetes.default.svc", "localhost")
+    pki.server(layout, "kubelet", net.NODE, net.NODE_ADDRESS)
+    pki.server(layout, "registry", net.REGISTRY.partition(":")[0], net.NODE_ADDRESS)
+    masters = "system:masters"
+    pki.client(layout, "apiserver-kubelet", user="kube-apiserver-kubelet-client", group=masters)
+    pki.client(layout, "controller-manager", user="system:kube-controller-manager")
+    pki.client(layout, "scheduler", user="system:kube-scheduler")
+    pki.client(layout, "kubelet", user=f"system:node:{net.NODE}", group="system:nodes")
+    pki.client(layout, "proxy", user="system:kube-proxy")
+    pki.client(layout, "cloud-controller", user="cloud-controller-manager", group=masters)
+    pki.client(layout, "admin", user="admin", group=masters).rename(layout.kubeconfig)
+
+
+def _registry(layout: Layout) -> None:
+    users = layout.etc / "registry.htpasswd"
+    if not users.exists():
+        hashed = bcrypt.hashpw(registry_password(layout).encode(), bcrypt.gensalt()).decode()
+        users.write_text(f"{net.REGISTRY_USER}:{hashed}\n")
+    pem = str(layout.etc / "registry.pem")
+    _yaml(
+        layout.etc / "registry.yaml",
+        {
+            "version": 0.1,
+            "log": {"accesslog": {"disabled": False}},
+            "storage": {"filesystem": {"rootdirectory": "/var/lib/registry"}, "delete": {"enabled": True}},
+            "http": {
+                "addr": f"{net.NODE_ADDRESS}:{net.REGISTRY.partition(':')[2]}",
+                "tls": {"certificate": pem, "key": pem},
+            },
+            "auth": {"htpasswd": {"realm": "sandbox", "path": str(users)}},
+        },
+    )
+
+
+def _containerd(layout: Layout) -> None:
+    trust = layout.etc / "certs.d" / net.REGISTRY
+    trust.mkdir(parents=True, exist_ok=True)
+    server = f"https://{net.REGISTRY}"
+    (trust / "hosts.toml").write_text(f'server = "{server}"\n[host."{server}"]\n  ca = "{layout.ca}"\n')
+    networks = layout.etc / "cni"
+    networks.mkdir(exist_ok=True)
+    _json(
+        networks / "10-pods.conflist",
+        {
+            "cniVersion": "0.4.0",
+            "name": "pods",
+            "plugins": [
+                {
+                    "type": "bridge",
+                    "bridge": "cni0",
+                    "isGateway": True,
+                    "ipMasq": True,
+                    "hairpinMode": True,
+                    "ipam": {
+                        "type": "host-local",
+                        "ranges": [[{"subnet": net.POD_NETWORK.replace(".0.0/16", ".0.0/24")}]],
+                        "routes": [{"dst": "0.0.0.0/0"}],
+                    },
+                },
+                {"type": "portmap", "capabilities": {"portMappings": True}},
+            ],
+        },
+    )
+    (layout.etc / "containerd.toml").write_text(
+        f"""\
+version = 2
+[grpc]
+  address = "{layout.run / "containerd.sock"}"
+[plugins."io.containerd.grpc.v1.cri"]
+  sandbox_image = "docker.io/{net.PAUSE_IMAGE}"
+  # Raising a container's priority needs CAP_SYS_RESOURCE, which root does not have everywhere.
+  restrict_oom_score_adj = true
+[plugins."io.containerd.grpc.v1.cri".cni]
+  bin_dir = "/usr/lib/cni"
+  conf_dir = "{networks}"
+[plugins."io.containerd.grpc.v1.cri".registry]
+  config_path = "{layout.etc / "certs.d"}"
+"""
+    )
+
+
+def _kubelet(layout: Layout, *, provider_id: str) -> None:
+    pem = str(layout.etc / "kubelet.pem")
+    _yaml(
+        layout.etc / "kubelet.yaml",
+        {
+            "apiVersion": "kubelet.config.k8s.io/v1beta1",
+            "kind": "KubeletConfiguration",
+            "authentication": {"anonymous": {"enabled": False}, "x509": {"clientCAFile": str(layout.ca)}},
+            "authorization": {"mode": "Webhook"},
+            "tlsCertFile": pem,
+            "tlsPrivateKeyFile": pem,
+            "providerID": provider_id,
+            "containerRuntimeEndpoint": f"unix://{layout.run / 'containerd.sock'}",
+            "cgroupDriver": "cgroupfs",
+            "cgroupRoot": f"/{net.CGROUP}",
+            "cgroupsPerQOS": True,
+            "enforceNodeAllocatable": [],
+            "failCgroupV1": False,
+            "failSwapOn": False,
+            "healthzBindAddress": net.NODE_ADDRESS,
+            "resolvConf": "/etc/resolv.conf",
+            # Names outside the cluster are all that the app asks for: the name server serves pods too.
+            "clusterDNS": [net.NODE_ADDRESS],
+            # The host's disk is not the machine's to watch over.
+            "evictionHard": {"memory.available": "100Mi", "nodefs.available": "0%", "imagefs.available": "0%"},
+            "imageGCHighThresholdPercent": 100,
+        },
+    )
+
+
+def _yaml(path: Path, content: Any) -> None:
+    path.write_text(yaml.safe_dump(content))
+
+
+def _json(path: Path, content: Any) -> None:
+    path.write_text(json.dumps(content, indent=2))

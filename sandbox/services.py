@@ -1,0 +1,264 @@
+"""The services of the machine: each one's command line, and how one sees that it is healthy.
+
+Flags that are not explained here are those of the component's own reference:
+https://kubernetes.io/docs/reference/command-line-tools-reference/.
+"""
+
+import socket
+import ssl
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sandbox import layout as net
+from sandbox.cloud.balancer import HEALTH_PORT
+from sandbox.layout import Layout
+
+N = net.NODE_ADDRESS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """One process of the machine. `needs` must be healthy before it starts; `healthy` returns or raises OSError."""
+
+    name: str
+    what: str
+    command: Sequence[str]
+    healthy: Callable[[], None]
+    where: str
+    needs: tuple[str, ...] = ()
+    environment: dict[str, str] = field(default_factory=dict)
+
+
+def table(layout: Layout, tools: dict[str, Path], python: str) -> list[Service]:
+    """Every service, in no order: `needs` orders them. `tools` are the paths of the toolchain's binaries."""
+    etc = layout.etc
+    leader = "--leader-elect=false"  # there is one of each
+    aws = aws_environment()
+    return [
+        Service(
+            name="moto",
+            what="AWS API",
+            command=[python, "-u", "-m", "sandbox.cloud.moto"],
+            environment={name: value for name, value in aws.items() if name != "AWS_ENDPOINT_URL"},
+            where=net.AWS_ENDPOINT,
+            healthy=_http(f"{net.AWS_ENDPOINT}/moto-api/"),
+        ),
+        Service(
+            name="names",
+            what="DNS of the hosted zones",
+            command=[python, "-u", "-m", "sandbox.cloud.names"],
+            environment=aws,
+            where=f"{N}:53",
+            healthy=_tcp(53),
+        ),
+        Service(
+            name="balancers",
+            what="data plane of the ELBs (haproxy)",
+            command=[python, "-u", "-m", "sandbox.cloud.balancer"],
+            environment=aws,
+            where=f"{net.NETWORK}, ports 80 and 443",
+            healthy=_http(f"http://{N}:{HEALTH_PORT}/"),
+            needs=("moto",),
+        ),
+        Service(
+            name="registry",
+            what="private registry",
+            command=["docker-registry", "serve", str(etc / "registry.yaml")],
+            where=f"https://{net.REGISTRY}",
+            healthy=_https(f"https://{N}:{net.REGISTRY.partition(':')[2]}/", layout.ca),
+        ),
+        Service(
+            name="containerd",
+            what="containers",
+            command=["containerd", "--config", str(etc / "containerd.toml")],
+            where=str(layout.run / "containerd.sock"),
+            healthy=_unix(layout.run / "containerd.sock"),
+        ),
+        Service(
+            name="docker",
+            what="Docker daemon",
+            command=[
+                "dockerd",
+                f"--host=unix://{layout.docker_socket}",
+                f"--containerd={layout.run / 'containerd.sock'}",
+                f"--cgroup-parent=/{net.CGROUP}/docker",
+            ],
+            environment={"SSL_CERT_FILE": str(layout.ca)},  # beside the system's own authorities
+            where=f"unix://{layout.docker_socket}",
+            healthy=_unix(layout.docker_socket),
+            needs=("containerd",),
+        ),
+        Service(
+            name="etcd",
+            what="Kubernetes store",
+            command=[
+                "etcd",
+                "--data-dir=/var/lib/etcd",
+                "--listen-client-urls=http://127.0.0.1:2379",
+                "--advertise-client-urls=http://127.0.0.1:2379",
+                "--listen-peer-urls=http://127.0.0.1:2380",
+                f"--listen-metrics-urls=http://{N}:2381",
+            ],
+            where="the machine's loopback",
+            healthy=_http(f"http://{N}:2381/health"),
+        ),
+        Service(
+            name="apiserver",
+            what="Kubernetes API",
+            command=[
+                str(tools["kube-apiserver"]),
+                f"--advertise-address={N}",
+                f"--bind-address={N}",
+                "--secure-port=6443",
+                "--etcd-servers=http://127.0.0.1:2379",
+                f"--service-cluster-ip-range={net.SERVICE_NETWORK}",
+                "--authorization-mode=Node,RBAC",
+                f"--client-ca-file={layout.ca}",
+                f"--tls-cert-file={etc / 'apiserver.pem'}",
+                f"--tls-private-key-file={etc / 'apiserver.pem'}",
+                f"--kubelet-certificate-authority={layout.ca}",
+                f"--kubelet-client-certificate={etc / 'apiserver-kubelet.client.pem'}",
+                f"--kubelet-client-key={etc / 'apiserver-kubelet.client.pem'}",
+                "--service-account-issuer=https://kubernetes.default.svc",
+                f"--service-account-key-file={layout.secrets / 'service-account.key'}",
+                f"--service-account-signing-key-file={layout.secrets / 'service-account.key'}",
+                "--allow-privileged=true",
+            ],
+            where=f"https://{N}:6443",
+            healthy=_https(f"https://{N}:6443/readyz", layout.ca),
+            needs=("etcd",),
+        ),
+        Service(
+            name="controller-manager",
+            what="Kubernetes controllers",
+            command=[
+                str(tools["kube-controller-manager"]),
+                f"--kubeconfig={etc / 'controller-manager.kubeconfig'}",
+                f"--bind-address={N}",
+                f"--cluster-name={net.CLUSTER}",
+                f"--root-ca-file={layout.ca}",
+                f"--service-account-private-key-file={layout.secrets / 'service-account.key'}",
+                "--use-service-account-credentials=true",
+                leader,
+            ],
+            where=f"{N}:10257",
+            healthy=_https(f"https://{N}:10257/healthz", None),
+            needs=("apiserver",),
+        ),
+        Service(
+            name="scheduler",
+            what="Kubernetes scheduler",
+            command=[
+                str(tools["kube-scheduler"]),
+                f"--kubeconfig={etc / 'scheduler.kubeconfig'}",
+                f"--bind-address={N}",
+                leader,
+            ],
+            where=f"{N}:10259",
+            healthy=_https(f"https://{N}:10259/healthz", None),
+            needs=("apiserver",),
+        ),
+        Service(
+            name="kubelet",
+            what="Kubernetes node",
+            command=[
+                str(tools["kubelet"]),
+                f"--config={etc / 'kubelet.yaml'}",
+                f"--kubeconfig={etc / 'kubelet.kubeconfig'}",
+                f"--hostname-override={net.NODE}",
+                f"--node-ip={N}",
+                "--cloud-provider=external",
+            ],
+            where=f"{N}:10250",
+            healthy=_http(f"http://{N}:10248/healthz"),
+            needs=("apiserver", "containerd", "instance", "pause image"),
+        ),
+        Service(
+            name="proxy",
+            what="Services' addresses on the node",
+            command=[
+                str(tools["kube-proxy"]),
+                f"--kubeconfig={etc / 'proxy.kubeconfig'}",
+                f"--hostname-override={net.NODE}",
+                "--proxy-mode=iptables",
+                f"--cluster-cidr={net.POD_NETWORK}",
+                "--conntrack-max-per-core=0",  # the table belongs to the host's kernel
+                f"--healthz-bind-address={N}",
+                f"--metrics-bind-address={N}",
+            ],
+            where=f"{N}:10256",
+            healthy=_http(f"http://{N}:10249/healthz"),
+            needs=("apiserver",),
+        ),
+        Service(
+            name="cloud-controller",
+            what="AWS's controller of nodes and balancers",
+            command=[
+                str(tools["aws-cloud-controller-manager"]),
+                "--cloud-provider=aws",
+                f"--cloud-config={etc / 'cloud.conf'}",
+                f"--kubeconfig={etc / 'cloud-controller.kubeconfig'}",
+                f"--bind-address={N}",
+                f"--cluster-name={net.CLUSTER}",
+                "--configure-cloud-routes=false",
+                leader,
+            ],
+            environment=aws,
+            where=f"{N}:10258",
+            healthy=_https(f"https://{N}:10258/healthz", None),
+            needs=("apiserver", "instance"),
+        ),
+    ]
+
+
+def aws_environment() -> dict[str, str]:
+    """What an AWS SDK needs to reach moto: its address, and credentials that only have to be there."""
+    return {
+        "AWS_ENDPOINT_URL": net.AWS_ENDPOINT,
+        "AWS_ACCESS_KEY_ID": "sandbox",
+        "AWS_SECRET_ACCESS_KEY": "sandbox",
+        "AWS_REGION": net.REGION,
+        "AWS_DEFAULT_REGION": net.REGION,
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+
+
+def _http(url: str) -> Callable[[], None]:
+    return lambda: _get(url, None)
+
+
+def _https(url: str, ca: Path | None) -> Callable[[], None]:
+    """Verified against `ca`; None for the components that sign their own health port's certificate."""
+
+    def probe() -> None:
+        context = ssl.create_default_context(cafile=ca)
+        if ca is None:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        _get(url, context)
+
+    return probe
+
+
+def _get(url: str, context: ssl.SSLContext | None) -> None:
+    # Never through a proxy that the host may have set for the outside.
+    opener = urllib.request.build_opener(
+        urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context)
+    )
+    with opener.open(url, timeout=2):
+        pass
+
+
+def _tcp(port: int) -> Callable[[], None]:
+    return lambda: socket.create_connection((N, port), timeout=2).close()
+
+
+def _unix(path: Path) -> Callable[[], None]:
+    def probe() -> None:
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(str(path))
+
+    return probe
