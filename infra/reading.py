@@ -72,12 +72,13 @@ class Section:
     def integer(self, key: str, *, default: int, low: int, high: int | None = None) -> int:
         """Read a whole number from low to high, both allowed; no upper bound when high is None."""
         value = self._values[key] if self.has(key) else default
-        is_whole = isinstance(value, int) and not isinstance(value, bool)
-        if not is_whole or value < low or (high is not None and value > high):  # type: ignore[operator]  # is_whole
-            limits = f"of {low} or more" if high is None else f"from {low} to {high}"
-            self.refuse(key, expected=f"a whole number {limits}, without quotes")
-            return 0
-        return value  # type: ignore[return-value]  # is_whole
+        # To Python true and false are whole numbers as well.
+        number = value if isinstance(value, int) and not isinstance(value, bool) else None
+        if number is not None and low <= number and (high is None or number <= high):
+            return number
+        limits = f"of {low} or more" if high is None else f"from {low} to {high}"
+        self.refuse(key, expected=f"a whole number {limits}, without quotes")
+        return 0
 
     def boolean(self, key: str, *, default: bool) -> bool:
         """Read true or false."""
@@ -161,7 +162,7 @@ class Section:
 
     def close(self) -> None:
         """Refuse the keys that nobody read: a misspelt one would otherwise be a setting without effect."""
-        for key in self._values.keys() - self._known:
+        for key in sorted(self._values.keys() - self._known):
             known = ", ".join(sorted(self._known))
             self.problems.append(
                 f"{self._name(key)}: unknown key{close_to(key, self._known)}, expected one of {known}"

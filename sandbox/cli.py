@@ -10,16 +10,30 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import typer
+from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from sandbox import bringup, configs, debian, environment, images, machine, services, supervise, toolchain
+from sandbox import (
+    bringup,
+    configs,
+    debian,
+    environment,
+    images,
+    machine,
+    services,
+    site,
+    supervise,
+    toolchain,
+)
 from sandbox import layout as net
 from sandbox.errors import SandboxError
 from sandbox.layout import Layout, here
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, help="The embedded cloud.", pretty_exceptions_enable=False)
+app = typer.Typer(
+    add_completion=False, no_args_is_help=True, help="The embedded cloud.", pretty_exceptions_enable=False
+)
 console = Console(highlight=False, soft_wrap=True)
 
 
@@ -135,7 +149,9 @@ def _resolve(tool: toolchain.Tool, layout: Layout, progress: Progress) -> dict[s
 
 def _pulumi(layout: Layout, *arguments: str) -> None:
     command = [str(layout.bin / "pulumi"), *arguments]
-    done = subprocess.run(command, cwd=layout.checkout, env=os.environ | environment.variables(layout), check=False)
+    done = subprocess.run(
+        command, cwd=layout.checkout, env=os.environ | environment.variables(layout), check=False
+    )
     if done.returncode:
         raise SandboxError(
             f"`pulumi {' '.join(arguments)}` failed.",
@@ -148,19 +164,23 @@ def _pulumi(layout: Layout, *arguments: str) -> None:
 def _show(layout: Layout, table: list[services.Service]) -> bool:
     """Print the table of services; False when one of them does not run."""
     about = {service.name: service for service in table}
-    shown = Table("service", "what", "where", "state", "log", title="The embedded cloud")
+    shown = Table("service", "what", box=box.SIMPLE)
+    shown.add_column("where", overflow="fold")
+    shown.add_column("state")
     states = supervise.states(layout)
     for state in states:
         said = "[green]running[/]" if state.running else f"[red]{state.state}[/]"
         if state.healed:
-            said += f", healed {state.healed} times (last: {state.last_exit})"
+            said += f", healed {state.healed}x ({state.last_exit})"
         service = about[state.name]
-        shown.add_row(state.name, service.what, service.where, said, f".sandbox/logs/{state.name}.log")
+        shown.add_row(state.name, service.what, service.where, said)
     console.print(shown)
+    console.print("Logs: .sandbox/logs/<service>.log")
     return all(state.running for state in states)
 
 
-def _site(layout: Layout) -> None:
+def _url(layout: Layout) -> str | None:
+    """The deployed site's URL, or None while nothing is deployed."""
     said = subprocess.run(
         [str(layout.bin / "pulumi"), "stack", "output", "url", "--stack", environment.STACK],
         cwd=layout.checkout,
@@ -169,14 +189,36 @@ def _site(layout: Layout) -> None:
         text=True,
         check=False,
     )
-    if said.returncode:
-        console.print("Nothing is deployed yet: `make up` deploys.")
+    return said.stdout.strip() if said.returncode == 0 else None
+
+
+def _site(layout: Layout) -> None:
+    """Visit the site, and say how to do so by hand. Raises SandboxError when it does not answer within 30 s."""
+    url = _url(layout)
+    if url is None:
+        console.print("Nothing is deployed: `make up` deploys.")
         return
-    url = said.stdout.strip()
+    deadline = time.monotonic() + 30  # a new balancer is in service within seconds
+    while True:
+        try:
+            answer = site.visit(url, authority=layout.ca)
+            if answer.status == 200:
+                break
+            reason = f"it answered {answer.status}"
+        except OSError as error:
+            reason = str(error)
+        if time.monotonic() > deadline:
+            raise SandboxError(
+                f"{url} does not answer.",
+                why=f"For 30 s: {reason}.",
+                do="`make status` shows what runs; `make up` brings back what is missing.",
+                log=layout.logs / "balancers.log",
+            )
+        time.sleep(0.5)
     host = url.removeprefix("https://").rstrip("/")
-    console.print(f"The site: [bold]{url}[/]")
-    console.print(f"  curl --cacert .sandbox/ca.crt --resolve {host}:443:$(dig +short @{net.NODE_ADDRESS} {host}) {url}")
-    console.print("Your own pulumi, kubectl, docker and aws: source .sandbox/env")
+    console.print(f"[bold]{url}[/] answers 200, its certificate verified. By hand:")
+    console.print(f"  curl --cacert .sandbox/ca.crt --resolve {host}:443:{answer.address} {url}")
+    console.print("Your own pulumi, kubectl, docker and aws: [bold]source .sandbox/env[/]")
 
 
 @contextmanager

@@ -172,7 +172,11 @@ def _kubelet(layout: Layout, *, provider_id: str) -> None:
             # Names outside the cluster are all that the app asks for: the name server serves pods too.
             "clusterDNS": [net.NODE_ADDRESS],
             # The host's disk is not the machine's to watch over.
-            "evictionHard": {"memory.available": "100Mi", "nodefs.available": "0%", "imagefs.available": "0%"},
+            "evictionHard": {
+                "memory.available": "100Mi",
+                "nodefs.available": "0%",
+                "imagefs.available": "0%",
+            },
             "imageGCHighThresholdPercent": 100,
         },
     )

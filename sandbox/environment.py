@@ -55,11 +55,18 @@ def write(layout: Layout, tools: dict[str, Path]) -> dict[str, str]:
         if official:
             (layout.bin / name).unlink(missing_ok=True)
         else:
-            _script(layout.bin / name, f'PYTHONPATH="{layout.checkout}" exec "{sys.executable}" -u -m {module} "$@"')
+            _script(
+                layout.bin / name,
+                f'PYTHONPATH="{layout.checkout}" exec "{sys.executable}" -u -m {module} "$@"',
+            )
     if _official("pulumi-resource-pulumi-python", tools["pulumi"]) is None:
         # The provider of pulumi.dynamic resources: part of the SDK, started in the program's own interpreter.
-        _script(layout.bin / "pulumi-resource-pulumi-python", f'exec "{sys.executable}" -u -m pulumi.dynamic "$@"')
-    lines = [f"export {name}={shlex.quote(value)}" for name, value in variables(layout).items() if name != "PATH"]
+        _script(
+            layout.bin / "pulumi-resource-pulumi-python", f'exec "{sys.executable}" -u -m pulumi.dynamic "$@"'
+        )
+    lines = [
+        f"export {name}={shlex.quote(value)}" for name, value in variables(layout).items() if name != "PATH"
+    ]
     (layout.root / "env").write_text(
         f'# To be sourced: what works on the sandbox of {layout.checkout}.\nexport PATH="{layout.bin}:$PATH"\n'
         "unset AWS_PROFILE AWS_SESSION_TOKEN\n" + "\n".join(lines) + "\n"
@@ -98,5 +105,3 @@ def _script(path: Path, command: str) -> None:
     path.unlink(missing_ok=True)
     path.write_text(f"#!/bin/sh\n{command}\n")
     path.chmod(0o755)
-
-

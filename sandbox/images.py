@@ -26,7 +26,9 @@ def base_archive(layout: Layout) -> Path:
 
     The cache keeps one archive for each set of packages and of the host's trusted authorities.
     """
-    key = hashlib.sha256(_AUTHORITIES.read_bytes() + " ".join(_PACKAGES).encode() + _PIP.encode()).hexdigest()[:12]
+    key = hashlib.sha256(
+        _AUTHORITIES.read_bytes() + " ".join(_PACKAGES).encode() + _PIP.encode()
+    ).hexdigest()[:12]
     archive = layout.cache / "base" / f"bookworm-{key}.tar"
     if archive.exists():
         return archive
@@ -71,7 +73,11 @@ def import_base(layout: Layout) -> None:
 
 
 def import_pause(layout: Layout) -> None:
-    """Give containerd the pause image, a static busybox that sleeps; made with the Docker daemon."""
+    """Give containerd the pause image, a static busybox that sleeps, unless it has it; made with the Docker daemon."""
+    ctr = ["ctr", "--address", str(layout.run / "containerd.sock"), "--namespace", "k8s.io", "images"]
+    listed = subprocess.run([*ctr, "list", "--quiet"], check=True, capture_output=True, text=True)
+    if f"docker.io/{PAUSE_IMAGE}" in listed.stdout.split():
+        return
     client = docker.DockerClient(base_url=f"unix://{layout.docker_socket}", timeout=120)
     busybox = shutil.which("busybox") or "/bin/busybox"
     layer = io.BytesIO()
@@ -79,16 +85,14 @@ def import_pause(layout: Layout) -> None:
         tar.add(os.path.realpath(busybox), arcname="busybox")
     repository, _, tag = PAUSE_IMAGE.partition(":")
     client.api.import_image_from_data(
-        layer.getvalue(), repository=repository, tag=tag, changes=['ENTRYPOINT ["/busybox", "sleep", "2147483647"]']
+        layer.getvalue(),
+        repository=repository,
+        tag=tag,
+        changes=['ENTRYPOINT ["/busybox", "sleep", "2147483647"]'],
     )
     archive = layout.run / "pause.tar"
     with archive.open("wb") as file:
         for block in client.images.get(PAUSE_IMAGE).save(named=True):
             file.write(block)
-    subprocess.run(
-        ["ctr", "--address", str(layout.run / "containerd.sock"), "--namespace", "k8s.io",
-         "images", "import", str(archive)],
-        check=True,
-        capture_output=True,
-    )  # fmt: skip
+    subprocess.run([*ctr, "import", str(archive)], check=True, capture_output=True)
     archive.unlink()

@@ -20,7 +20,12 @@ from sandbox.errors import SandboxError
 from sandbox.layout import Layout, here
 
 _NAMESPACES = ("--pid", "--mount", "--net", "--uts", "--ipc")
-_KUBELET_SYSCTLS = {"vm/overcommit_memory": "1", "vm/panic_on_oom": "0", "kernel/panic": "10", "kernel/panic_on_oops": "1"}
+_KUBELET_SYSCTLS = {
+    "vm/overcommit_memory": "1",
+    "vm/panic_on_oom": "0",
+    "kernel/panic": "10",
+    "kernel/panic_on_oops": "1",
+}
 """What the kubelet wants of the whole kernel (k8s.io/component-helpers/node/util/sysctl)."""
 
 
@@ -131,7 +136,8 @@ def _keep(layout: Layout) -> None:
     inside = [sys.executable, "-m", "sandbox.machine", "inside"]
     # --kill-child: the kernel ends the machine when its keeper goes, however it goes (unshare(1)).
     holder = subprocess.Popen(
-        ["unshare", *_NAMESPACES, "--fork", "--mount-proc", "--kill-child=KILL", "--", *inside], stdin=subprocess.PIPE
+        ["unshare", *_NAMESPACES, "--fork", "--mount-proc", "--kill-child=KILL", "--", *inside],
+        stdin=subprocess.PIPE,
     )
     slirp: subprocess.Popen[bytes] | None = None
     try:
@@ -170,7 +176,7 @@ def _first_child(pid: int) -> int:
         children = psutil.Process(pid).children()
         # unshare's child has made its namespaces once it runs what it was asked to run.
         if children and "sandbox.machine" in children[0].cmdline():
-            return children[0].pid
+            return int(children[0].pid)
         time.sleep(0.05)
     raise RuntimeError("unshare started nothing within 5 s")
 

@@ -56,10 +56,10 @@ def table(layout: Layout, tools: dict[str, Path], python: str) -> list[Service]:
         ),
         Service(
             name="balancers",
-            what="data plane of the ELBs (haproxy)",
+            what="haproxy behind the ELB API",
             command=[python, "-u", "-m", "sandbox.cloud.balancer"],
             environment=aws,
-            where=f"{net.NETWORK}, ports 80 and 443",
+            where="the ELBs' addresses",
             healthy=_http(f"http://{N}:{HEALTH_PORT}/"),
             needs=("moto",),
         ),
@@ -74,7 +74,7 @@ def table(layout: Layout, tools: dict[str, Path], python: str) -> list[Service]:
             name="containerd",
             what="containers",
             command=["containerd", "--config", str(etc / "containerd.toml")],
-            where=str(layout.run / "containerd.sock"),
+            where=".sandbox/run/containerd.sock",
             healthy=_unix(layout.run / "containerd.sock"),
         ),
         Service(
@@ -87,7 +87,7 @@ def table(layout: Layout, tools: dict[str, Path], python: str) -> list[Service]:
                 f"--cgroup-parent=/{net.CGROUP}/docker",
             ],
             environment={"SSL_CERT_FILE": str(layout.ca)},  # beside the system's own authorities
-            where=f"unix://{layout.docker_socket}",
+            where=".sandbox/run/docker.sock",
             healthy=_unix(layout.docker_socket),
             needs=("containerd",),
         ),
@@ -102,7 +102,7 @@ def table(layout: Layout, tools: dict[str, Path], python: str) -> list[Service]:
                 "--listen-peer-urls=http://127.0.0.1:2380",
                 f"--listen-metrics-urls=http://{N}:2381",
             ],
-            where="the machine's loopback",
+            where="inside the machine",
             healthy=_http(f"http://{N}:2381/health"),
         ),
         Service(
@@ -178,7 +178,7 @@ def table(layout: Layout, tools: dict[str, Path], python: str) -> list[Service]:
         ),
         Service(
             name="proxy",
-            what="Services' addresses on the node",
+            what="Services on the node",
             command=[
                 str(tools["kube-proxy"]),
                 f"--kubeconfig={etc / 'proxy.kubeconfig'}",
@@ -195,7 +195,7 @@ def table(layout: Layout, tools: dict[str, Path], python: str) -> list[Service]:
         ),
         Service(
             name="cloud-controller",
-            what="AWS's controller of nodes and balancers",
+            what="AWS's cloud controller",
             command=[
                 str(tools["aws-cloud-controller-manager"]),
                 "--cloud-provider=aws",

@@ -60,7 +60,8 @@ def configure(layout: Layout, programs: Sequence[Program]) -> None:
             "autostart": "false",
             "autorestart": "true",
             "startsecs": "1",
-            "startretries": "1000",  # with supervisord's growing pause between tries: a crash is always healed
+            # With the supervisor's growing pause between tries: a crash is always healed.
+            "startretries": "1000",
             "stopasgroup": "true",
             "killasgroup": "true",
         }

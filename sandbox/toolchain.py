@@ -1,7 +1,8 @@
 """Where the engine's and Kubernetes' binaries come from: PATH, the official download, or a build.
 
-A tool on PATH counts in its exact version; a download with the checksum that its publisher gives; a build is of the
-published Go module, pinned by the go.mod and go.sum in `toolchain/`. What was fetched or built stays in the cache.
+A tool on PATH counts in its exact version; a download with the checksum that its publisher gives; a build is
+of the published Go module, pinned by the go.mod and go.sum in `toolchain/`. What was fetched or built stays in
+the cache.
 """
 
 import hashlib
@@ -30,7 +31,11 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tool:
-    """Binaries that come together. `module` is a folder of `toolchain/`; `download` brings them to a folder or is None."""
+    """Binaries that come together.
+
+    `module` is a folder of `toolchain/`; `probe` makes a binary say its version; `download` brings all of them to
+    a folder, or is None where the publisher has no binaries.
+    """
 
     module: str
     version: str
@@ -103,7 +108,7 @@ TOOLS = (
         download=None,  # published as an image only
     ),
 )
-"""Kubernetes 1.34 is the newest line that works with Debian 12's containerd 1.6; the cloud controller follows its line."""
+"""Kubernetes 1.34 is the newest line that works with Debian 12's containerd 1.6; the cloud controller follows."""
 
 
 def resolve(tool: Tool, cache: Path, progress: Progress) -> dict[str, Path]:
@@ -130,7 +135,12 @@ def resolve(tool: Tool, cache: Path, progress: Progress) -> dict[str, Path]:
                     _build(tool, folder, progress)
                 elif tool.download is not None:
                     tool.download(tool, folder, progress)
-            except (requests.RequestException, OSError, subprocess.CalledProcessError, StopIteration) as error:
+            except (
+                requests.RequestException,
+                OSError,
+                subprocess.CalledProcessError,
+                StopIteration,
+            ) as error:
                 failures.append(f"{source}: {_reason(error)}")
                 shutil.rmtree(folder)
                 continue
@@ -139,7 +149,8 @@ def resolve(tool: Tool, cache: Path, progress: Progress) -> dict[str, Path]:
     raise SandboxError(
         f"{tool.module} {tool.version} is not to be had.",
         why="Tried " + "; ".join(failures or [f"nothing: {SOURCES} is {' '.join(sources)!r}"]) + ".",
-        do=f"Put {', '.join(tool.binaries)} of {tool.version} on PATH, or install Go 1.21 or later and reach its module proxy.",
+        do=f"Put {', '.join(tool.binaries)} of {tool.version} on PATH, or install Go 1.21 or later, which fetches "
+        "what it needs through its module proxy.",
     )
 
 
@@ -177,13 +188,17 @@ def _build(tool: Tool, to: Path, progress: Progress) -> None:
 
     progress(f"fetching the modules of {tool.module}", 0, 0)
     listed = subprocess.run(
-        ["go", "list", "-deps", "tool"], cwd=module, env=environment, check=True, capture_output=True, text=True
+        ["go", "list", "-deps", "tool"],
+        cwd=module,
+        env=environment,
+        check=True,
+        capture_output=True,
+        text=True,
     )
     total, done, said = len(listed.stdout.splitlines()), 0, []
     command = ["go", "build", "-v", "-o", f"{to}/", "-ldflags", f"-s -w {tool.ldflags}", "tool"]
     with subprocess.Popen(command, cwd=module, env=environment, stderr=subprocess.PIPE, text=True) as build:
-        assert build.stderr is not None
-        for line in build.stderr:  # one package a line; what the build cache holds is not named
+        for line in build.stderr or ():  # one package a line; what the build cache holds is not named
             said.append(line)
             done += 1
             progress(f"building {tool.module}", done, total)
@@ -193,5 +208,6 @@ def _build(tool: Tool, to: Path, progress: Progress) -> None:
 
 def _reason(error: Exception) -> str:
     if isinstance(error, subprocess.CalledProcessError):
-        return f"{' '.join(map(str, error.cmd[:3]))} ended with {error.returncode}: {(error.stderr or '').strip()[-800:]}"
+        said = (error.stderr or "").strip()[-800:]
+        return f"{' '.join(map(str, error.cmd[:3]))} ended with {error.returncode}: {said}"
     return f"{type(error).__name__}: {error}"

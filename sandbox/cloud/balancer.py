@@ -6,7 +6,6 @@ subnet by creating a network interface in it; the name server finds the address 
 """
 
 import ipaddress
-import os
 import signal
 import subprocess
 import time
@@ -55,8 +54,10 @@ def addresses(ec2: Any, dns_name: str) -> list[str]:
     return [interface["PrivateIpAddress"] for interface in found["NetworkInterfaces"]]
 
 
-def render(balancer: Mapping[str, Any], *, address: str, idle: int, instances: Mapping[str, str], certificates: Path) -> str:
-    """haproxy's sections for one balancer.
+def render(
+    balancer: Mapping[str, Any], *, address: str, idle: int, instances: Mapping[str, str], certificates: Path
+) -> str:
+    """Haproxy's sections for one balancer.
 
     `idle` is its idle timeout in seconds, `instances` the private address of each registered instance, `certificates`
     the folder with a PEM per certificate id. The X-Forwarded-* headers are those of
@@ -71,7 +72,10 @@ def _sections(
     check = balancer["HealthCheck"]
     _, _, check_port = check["Target"].partition(":")
     for listener in (description["Listener"] for description in balancer["ListenerDescriptions"]):
-        name, port = f"{balancer['LoadBalancerName']}-{listener['LoadBalancerPort']}", listener["LoadBalancerPort"]
+        name, port = (
+            f"{balancer['LoadBalancerName']}-{listener['LoadBalancerPort']}",
+            listener["LoadBalancerPort"],
+        )
         http = listener["Protocol"] in ("HTTP", "HTTPS")
         bind = f"{address}:{port}"
         if listener["Protocol"] in ("HTTPS", "SSL"):
@@ -107,14 +111,18 @@ class _DataPlane:
         self._ec2 = boto3.client("ec2", region_name=net.REGION)
         CONFIG.write_text(_GLOBAL)
         # It must not outlive this process: its successor could not listen.
-        self._haproxy = subprocess.Popen(["setpriv", "--pdeathsig", "TERM", "haproxy", "-W", "-db", "-f", str(CONFIG)])
+        self._haproxy = subprocess.Popen(
+            ["setpriv", "--pdeathsig", "TERM", "haproxy", "-W", "-db", "-f", str(CONFIG)]
+        )
         self._applied = _GLOBAL
 
     def follow(self) -> None:
         """Read the API once, and apply what is new."""
         balancers = self._elb.describe_load_balancers()["LoadBalancerDescriptions"]
         held = {balancer["DNSName"]: self._address(balancer) for balancer in balancers}
-        config = _GLOBAL + "".join(self._render(balancer, held[balancer["DNSName"]]) for balancer in balancers)
+        config = _GLOBAL + "".join(
+            self._render(balancer, held[balancer["DNSName"]]) for balancer in balancers
+        )
         if config == self._applied:
             return
         self._listen_on(set(held.values()))
@@ -123,14 +131,19 @@ class _DataPlane:
         self._haproxy.send_signal(signal.SIGUSR2)  # new workers take over, the old ones end their requests
         self._applied = config
         self._forget_interfaces(set(held))
-        print(f"applied: {', '.join(f'{name} at {address}' for name, address in held.items()) or 'nothing'}", flush=True)
+        print(
+            f"applied: {', '.join(f'{name} at {address}' for name, address in held.items()) or 'nothing'}",
+            flush=True,
+        )
 
     def ended(self) -> int | None:
-        """haproxy's exit status, or None while it runs."""
+        """Haproxy's exit status, or None while it runs."""
         return self._haproxy.poll()
 
     def _render(self, balancer: Mapping[str, Any], address: str) -> str:
-        attributes = self._elb.describe_load_balancer_attributes(LoadBalancerName=balancer["LoadBalancerName"])
+        attributes = self._elb.describe_load_balancer_attributes(
+            LoadBalancerName=balancer["LoadBalancerName"]
+        )
         ids = [instance["InstanceId"] for instance in balancer["Instances"]]
         reservations = self._ec2.describe_instances(InstanceIds=ids)["Reservations"] if ids else []
         return render(
@@ -149,7 +162,9 @@ class _DataPlane:
         hosts = list(ipaddress.IPv4Network(net.NETWORK).hosts())[_FIRST_HOST - 1 :]
         address = next(str(host) for host in hosts if str(host) not in taken)
         self._ec2.create_network_interface(
-            SubnetId=balancer["Subnets"][0], PrivateIpAddress=address, Description=f"ELB {balancer['DNSName']}"
+            SubnetId=balancer["Subnets"][0],
+            PrivateIpAddress=address,
+            Description=f"ELB {balancer['DNSName']}",
         )
         return address
 
@@ -160,7 +175,9 @@ class _DataPlane:
                 self._ec2.delete_network_interface(NetworkInterfaceId=interface["NetworkInterfaceId"])
 
     def _listen_on(self, wanted: set[str]) -> None:
-        shown = subprocess.run(["ip", "-br", "-4", "address", "show", "eth0"], check=True, capture_output=True, text=True)
+        shown = subprocess.run(
+            ["ip", "-br", "-4", "address", "show", "eth0"], check=True, capture_output=True, text=True
+        )
         present = {word.partition("/")[0] for word in shown.stdout.split()[2:]} - {net.NODE_ADDRESS}
         for action, some in (("add", wanted - present), ("delete", present - wanted)):
             for address in some:

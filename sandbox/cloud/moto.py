@@ -1,6 +1,6 @@
 """The AWS API: moto's server, with the gaps filled that the cloud controller and the balancer fall into.
 
-Each class below changes one behaviour of moto 5.2.5 to that of AWS. The account starts with what a cluster on EC2
+Each function below changes one behaviour of moto 5.2.5 to that of AWS. The account starts with what a cluster on EC2
 has: a network and one instance, this machine, under the same ids at every start, so that a node that outlives a
 restart of moto is still known.
 """
@@ -67,19 +67,19 @@ def _issue_from_authority(layout: Layout) -> None:
         (folder / f"{self.arn.rpartition('/')[2]}.pem").write_bytes(self.cert + self.key)
         self.status = "ISSUED"
 
-    CertBundle.generate_cert = generate
-    CertBundle.check = check
+    _change(CertBundle, "generate_cert", generate)
+    _change(CertBundle, "check", check)
     delete = AWSCertificateManagerBackend.delete_certificate
 
     def delete_certificate(self: AWSCertificateManagerBackend, arn: str) -> None:
         delete(self, arn)
         (folder / f"{arn.rpartition('/')[2]}.pem").unlink(missing_ok=True)
 
-    AWSCertificateManagerBackend.delete_certificate = delete_certificate
+    _change(AWSCertificateManagerBackend, "delete_certificate", delete_certificate)
 
 
 def _balancers_as_aws_makes_them() -> None:
-    """A classic ELB is born with a health check; a listener keeps its InstanceProtocol; a deleted ELB frees its certificate."""
+    """A classic ELB is born with a health check, and a listener keeps its InstanceProtocol."""
     create = LoadBalancer.__init__
 
     def init(self: LoadBalancer, *args: Any, **kwargs: Any) -> None:
@@ -89,8 +89,10 @@ def _balancers_as_aws_makes_them() -> None:
         self.health_check = FakeHealthCheck("5", "10", "2", "30", f"TCP:{port}")
         _keep_instance_protocols(self, kwargs["ports"])
 
-    LoadBalancer.__init__ = init
-    FakeListener.instance_protocol = "HTTP"
+    _change(LoadBalancer, "__init__", init)
+    _change(
+        FakeListener, "instance_protocol", "HTTP"
+    )  # a property there; each listener's own value covers it
     add = ELBBackend.create_load_balancer_listeners
 
     def create_load_balancer_listeners(self: ELBBackend, name: str, ports: list[dict[str, Any]]) -> Any:
@@ -99,7 +101,7 @@ def _balancers_as_aws_makes_them() -> None:
             _keep_instance_protocols(balancer, ports)
         return balancer
 
-    ELBBackend.create_load_balancer_listeners = create_load_balancer_listeners
+    _change(ELBBackend, "create_load_balancer_listeners", create_load_balancer_listeners)
 
 
 def _keep_instance_protocols(balancer: LoadBalancer, ports: list[dict[str, Any]]) -> None:
@@ -107,14 +109,22 @@ def _keep_instance_protocols(balancer: LoadBalancer, ports: list[dict[str, Any]]
     for listener in balancer.listeners:
         wanted = asked.get(str(listener.load_balancer_port))
         if wanted:
-            listener.instance_protocol = wanted.upper()
+            _change(listener, "instance_protocol", wanted.upper())
+
+
+def _change(owner: object, name: str, new: object) -> None:
+    """Set an attribute that moto's types say is fixed."""
+    setattr(owner, name, new)
 
 
 def _furnish() -> None:
     """Make the network and the instance that the node believes to be, through the API like anybody else."""
     mock_random.seed(net.CLUSTER)
     ec2 = boto3.client("ec2", region_name=net.REGION)
-    tags = [{"Key": f"kubernetes.io/cluster/{net.CLUSTER}", "Value": "owned"}, {"Key": "Name", "Value": net.CLUSTER}]
+    tags = [
+        {"Key": f"kubernetes.io/cluster/{net.CLUSTER}", "Value": "owned"},
+        {"Key": "Name", "Value": net.CLUSTER},
+    ]
 
     def tagged(kind: str, *more: dict[str, str]) -> list[dict[str, Any]]:
         return [{"ResourceType": kind, "Tags": [*tags, *more]}]
@@ -128,11 +138,18 @@ def _furnish() -> None:
         AvailabilityZone=net.ZONE,
         TagSpecifications=tagged("subnet", {"Key": "kubernetes.io/role/elb", "Value": "1"}),
     )["Subnet"]["SubnetId"]
-    table = ec2.create_route_table(VpcId=vpc, TagSpecifications=tagged("route-table"))["RouteTable"]["RouteTableId"]
-    ec2.create_route(RouteTableId=table, DestinationCidrBlock="0.0.0.0/0", GatewayId=gateway["InternetGatewayId"])
+    table = ec2.create_route_table(VpcId=vpc, TagSpecifications=tagged("route-table"))["RouteTable"][
+        "RouteTableId"
+    ]
+    ec2.create_route(
+        RouteTableId=table, DestinationCidrBlock="0.0.0.0/0", GatewayId=gateway["InternetGatewayId"]
+    )
     ec2.associate_route_table(RouteTableId=table, SubnetId=subnet)
     group = ec2.create_security_group(
-        GroupName=f"nodes.{net.CLUSTER}", Description="nodes", VpcId=vpc, TagSpecifications=tagged("security-group")
+        GroupName=f"nodes.{net.CLUSTER}",
+        Description="nodes",
+        VpcId=vpc,
+        TagSpecifications=tagged("security-group"),
     )["GroupId"]
     image = ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
     ec2.run_instances(

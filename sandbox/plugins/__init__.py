@@ -1,0 +1,1 @@
+"""The plugins that the engine finds on PATH in the sandbox."""

@@ -33,7 +33,9 @@ def plugin(distribution: Distribution) -> Any:
 def packages() -> list[dict[str, Any]]:
     """List every distribution once, by name."""
     found = {normalised(each.name): each for each in distributions()}
-    needs = (re.split(r"[ ;<>=!~\[(]", need)[0] for each in found.values() for need in each.requires or ())
+    # What only an extra needs, nobody may need here.
+    all_needs = (need for each in found.values() for need in each.requires or () if "extra ==" not in need)
+    needs = (re.split(r"[ ;<>=!~\[(]", need)[0] for need in all_needs)
     required = {normalised(need) for need in needs}
     return [
         {"name": name, "version": each.version, "required": name in required, "plugin": plugin(each)}

@@ -19,7 +19,6 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -27,86 +26,15 @@ import grpc
 from google.protobuf import empty_pb2, json_format
 from pulumi.runtime.proto import LanguageRuntimeServicer, language_pb2, language_pb2_grpc, plugin_pb2
 
+from sandbox.plugins.interpreter import Interpreter, RuntimeOptionsError, interpreter, virtualenv
+
 #: Exit code by which the program's process says that it has already shown its error to the user. The
 #: official executor uses the same number.
 BAIL = 32
 PROGRAM = Path(__file__).with_name("program.py")
-INVENTORY = Path(__file__).with_name("inventory.py")
 
 
-class RuntimeOptionsError(Exception):
-    """The `runtime` options of Pulumi.yaml name something that is not there or not supported."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Interpreter:
-    """A Python interpreter and the environment that makes its virtualenv the active one."""
-
-    executable: Path
-    environment: dict[str, str]
-
-    def command(self, *arguments: str, **options: Any) -> subprocess.Popen[bytes]:
-        """Start the interpreter with these arguments; `options` go to `subprocess.Popen`."""
-        return subprocess.Popen([str(self.executable), *arguments], env=self.environment, **options)
-
-    def inventory(self) -> dict[str, Any]:
-        """Ask it for its version and the distributions that it can import (see inventory.py)."""
-        process = self.command(str(INVENTORY), stdout=subprocess.PIPE)
-        output, _ = process.communicate()
-        if process.returncode:
-            raise RuntimeOptionsError(
-                f"{self.executable} could not list its packages (exit code {process.returncode})"
-            )
-        found: dict[str, Any] = json.loads(output)
-        return found
-
-
-def virtualenv(info: language_pb2.ProgramInfo) -> Path | None:
-    """Resolve the option `virtualenv` against the project's directory; None when the option is absent.
-
-    Raises RuntimeOptionsError for a toolchain other than `pip` and for an unknown option.
-    """
-    options: dict[str, Any] = json_format.MessageToDict(info.options)
-    toolchain = options.pop("toolchain", "pip")
-    directory = options.pop("virtualenv", "")
-    if toolchain != "pip":
-        raise RuntimeOptionsError(
-            f"Pulumi.yaml: runtime.options.toolchain is {toolchain!r}; this language host supports only 'pip'"
-        )
-    if options:
-        raise RuntimeOptionsError(
-            f"Pulumi.yaml: runtime.options.{min(options)} is not supported by this language host; "
-            "it knows toolchain and virtualenv"
-        )
-    return Path(info.root_directory, directory) if directory else None
-
-
-def interpreter(info: language_pb2.ProgramInfo, *, environment: dict[str, str]) -> Interpreter:
-    """Choose the interpreter for a program: its virtualenv's, or the first `python3` on PATH.
-
-    `environment` is what the host was started with. Raises RuntimeOptionsError when the virtualenv of
-    Pulumi.yaml has no interpreter.
-    """
-    directory = virtualenv(info)
-    if directory is None:
-        return Interpreter(
-            executable=Path(environment.get("PULUMI_PYTHON_CMD", "python3")), environment=environment
-        )
-    executable = directory / "bin" / "python"
-    if not executable.exists():
-        raise RuntimeOptionsError(
-            f"Pulumi.yaml: runtime.options.virtualenv names {directory}, where there is no bin/python; "
-            "`pulumi install` makes it and installs requirements.txt into it"
-        )
-    active = {key: value for key, value in environment.items() if key != "PYTHONHOME"}
-    active |= {
-        "VIRTUAL_ENV": str(directory),
-        "PATH": os.pathsep.join((str(executable.parent), environment.get("PATH", ""))),
-    }
-    return Interpreter(executable=executable, environment=active)
-
-
-class Host(LanguageRuntimeServicer):  # type: ignore[misc]  # the SDK's generated servicer is untyped
+class Host(LanguageRuntimeServicer):
     """The engine's requests, answered for one engine at `engine_address`."""
 
     def __init__(self, *, engine_address: str, environment: dict[str, str]) -> None:
@@ -121,6 +49,7 @@ class Host(LanguageRuntimeServicer):  # type: ignore[misc]  # the SDK's generate
             return interpreter(info, environment=self._environment)
         except RuntimeOptionsError as error:
             context.abort(grpc.StatusCode.FAILED_PRECONDITION, str(error))
+            raise  # never reached: abort raises
 
     def Handshake(self, request: language_pb2.LanguageHandshakeRequest, context: grpc.ServicerContext) -> Any:  # noqa: N802
         """Learn the engine's address when the engine attached to a host that was already running."""
@@ -202,8 +131,7 @@ class Host(LanguageRuntimeServicer):  # type: ignore[misc]  # the SDK's generate
             process = Interpreter(executable=executable, environment=self._environment).command(
                 *arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
             )
-            assert process.stdout is not None  # asked for with PIPE
-            for line in process.stdout:
+            for line in process.stdout or ():
                 yield language_pb2.InstallDependenciesResponse(stdout=line)
             if code := process.wait():
                 context.abort(

@@ -89,7 +89,7 @@ def is_known(value: Any) -> bool:
     """Tell whether neither the value nor anything inside it is UNKNOWN."""
     if isinstance(value, dict):
         return all(map(is_known, value.values()))
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return all(map(is_known, value))
     return not isinstance(value, Unknown)
 

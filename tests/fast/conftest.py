@@ -11,3 +11,9 @@ from tests.fast import graph
 def config(tmp_path: Path) -> graph.Inputs:
     """A configuration that is accepted; a test changes a copy of it."""
     return graph.settings(tmp_path)
+
+
+@pytest.fixture(scope="session", name="graph")
+def declared(tmp_path_factory: pytest.TempPathFactory) -> graph.Graph:
+    """What the program declares for that configuration: run once, only ever looked at."""
+    return graph.declare(graph.settings(tmp_path_factory.mktemp("project")))

@@ -11,8 +11,9 @@ from pulumi.runtime import rpc
 from pulumi.runtime.proto import provider_pb2 as pb
 from pulumi.runtime.proto import provider_pb2_grpc
 
-from sandbox.plugins.host import Servicer, serve
+from sandbox.plugins.host import serve
 from sandbox.plugins.resource import Plugin
+from sandbox.plugins.servicer import Servicer
 
 UNKNOWN = rpc.UNKNOWN
 
@@ -57,7 +58,9 @@ class Engine:
         self._raise(checked)
         self.stub.Configure(pb.ConfigureRequest(args=packed(config), acceptSecrets=True))
 
-    def check(self, kind: str, inputs: dict[str, Any], *, old: dict[str, Any] | None = None) -> dict[str, Any]:
+    def check(
+        self, kind: str, inputs: dict[str, Any], *, old: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
         request = pb.CheckRequest(
             urn=urn(kind), olds=packed(old or {}), news=packed(inputs), randomSeed=bytes(range(32))
         )

@@ -32,11 +32,6 @@ from tests.fast.graph import (
 HOST = "ejemplo-django.dev.example.com"
 
 
-@pytest.fixture
-def graph(config: Inputs) -> Graph:
-    return declare(config)
-
-
 def pod(graph: Graph) -> Inputs:
     spec: Inputs = graph.one("Deployment").inputs["spec"]["template"]["spec"]
     return spec

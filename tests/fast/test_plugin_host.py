@@ -1,4 +1,4 @@
-"""The host of the stand-ins, driven over its protocol as the engine does, with a type that lives in a dict."""
+"""The host of the stand-ins, driven over its protocol as by the engine, with a type that lives in a dict."""
 
 import re
 import signal
@@ -11,8 +11,9 @@ from typing import Any, ClassVar
 
 import grpc
 import pytest
+from google.protobuf import empty_pb2
 from pulumi.runtime.proto import provider_pb2 as pb
-from pulumi.runtime.proto import status_pb2
+from pulumi.runtime.proto import provider_pb2_grpc, status_pb2
 
 from sandbox.plugins.resource import (
     Call,
@@ -31,7 +32,14 @@ BOX = "toy:index:Box"
 
 class Box(ResourceType):
     token = BOX
-    inputs: ClassVar = {"name": str, "size": int, "open": bool, "parts": [{"colour": str}], "key": str, "lid": str}
+    inputs: ClassVar = {
+        "name": str,
+        "size": int,
+        "open": bool,
+        "parts": [{"colour": str}],
+        "key": str,
+        "lid": str,
+    }
     required = frozenset({"name"})
     computed = frozenset({"serial", "lid"})
     filled_in = frozenset({"lid"})
@@ -114,7 +122,9 @@ def test_a_resource_is_made_changed_and_deleted(toy: Engine, box: Box) -> None:
         ({"size": 1}, "name"),
     ],
 )
-def test_what_a_type_does_not_take_is_refused_by_name(toy: Engine, inputs: dict[str, Any], named: str) -> None:
+def test_what_a_type_does_not_take_is_refused_by_name(
+    toy: Engine, inputs: dict[str, Any], named: str
+) -> None:
     with pytest.raises(RefusedError, match=rf"^{re.escape(named)}: "):
         toy.check(BOX, inputs)
 
@@ -129,7 +139,9 @@ def test_unknown_types_and_functions_are_refused_by_name(toy: Engine) -> None:
 
 
 def test_the_value_of_a_refused_input_is_not_repeated(toy: Engine) -> None:
-    answer = toy.stub.Check(pb.CheckRequest(urn=urn(BOX), news=packed({"name": "a", "size": secret("hunter2")})))
+    answer = toy.stub.Check(
+        pb.CheckRequest(urn=urn(BOX), news=packed({"name": "a", "size": secret("hunter2")}))
+    )
     assert answer.failures
     assert "hunter2" not in str(answer)
     assert not answer.failures[0].property, "the engine prints the value of the property that is named here"
@@ -175,7 +187,10 @@ def test_a_change_says_where_it_is_and_whether_it_replaces(toy: Engine) -> None:
 
 def test_an_input_that_is_not_known_yet_is_a_change(toy: Engine) -> None:
     made = toy.create(BOX, {"name": "a", "size": 1})
-    assert toy.changes(made, {"name": UNKNOWN, "size": UNKNOWN}) == {"name": "UPDATE_REPLACE", "size": "UPDATE"}
+    assert toy.changes(made, {"name": UNKNOWN, "size": UNKNOWN}) == {
+        "name": "UPDATE_REPLACE",
+        "size": "UPDATE",
+    }
 
 
 def test_ignored_changes_are_no_changes(toy: Engine) -> None:
@@ -188,7 +203,9 @@ def test_ignored_changes_are_no_changes(toy: Engine) -> None:
     assert toy.diff(made, {"name": "a", "size": 2}, ignore=("siz",)).changes == pb.DiffResponse.DIFF_SOME
 
 
-def test_refresh_shows_what_changed_behind_its_back_and_the_next_update_mends_it(toy: Engine, box: Box) -> None:
+def test_refresh_shows_what_changed_behind_its_back_and_the_next_update_mends_it(
+    toy: Engine, box: Box
+) -> None:
     wanted = {"name": "a", "size": 1}
     made = toy.create(BOX, wanted)
     assert toy.refreshed(made) == made
@@ -236,7 +253,7 @@ def test_a_call_that_waits_holds_up_no_other_and_ends_when_interrupted(toy: Engi
     waiting = toy.stub.Create.future(pb.CreateRequest(urn=urn(BOX), properties=checked))
     assert box.entered.wait(5)
     toy.create(BOX, {"name": "quick"})
-    toy.stub.Cancel(empty())
+    toy.stub.Cancel(empty_pb2.Empty())
     assert "interrupted" in waiting.exception(timeout=5).details()
 
 
@@ -261,20 +278,14 @@ def test_some_provider_inputs_replace_everything_and_others_nothing(toy: Engine)
 def test_the_process_prints_its_port_answers_and_leaves_quietly_when_interrupted() -> None:
     command = [sys.executable, "-u", "-m", "sandbox.plugins.docker", "--logtostderr", "127.0.0.1:1"]
     root = Path(__file__).parents[2]
-    with subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
         assert process.stdout
         port = int(process.stdout.readline())
         with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
-            from pulumi.runtime.proto import provider_pb2_grpc
-
-            info = provider_pb2_grpc.ResourceProviderStub(channel).GetPluginInfo(empty())
+            info = provider_pb2_grpc.ResourceProviderStub(channel).GetPluginInfo(empty_pb2.Empty())
         assert info.version
         process.send_signal(signal.SIGINT)
         rest, errors = process.communicate(timeout=5)
     assert (process.returncode, rest, errors) == (0, "", "")
-
-
-def empty() -> Any:
-    from google.protobuf import empty_pb2
-
-    return empty_pb2.Empty()

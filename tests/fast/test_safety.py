@@ -16,11 +16,6 @@ GIVEN_KEY = "a-key-of-the-operator-0123456789-0123456789-0123456789"
 
 
 @pytest.fixture
-def graph(config: Inputs) -> Graph:
-    return declare(config)
-
-
-@pytest.fixture
 def deployment(graph: Graph) -> Inputs:
     spec: Inputs = graph.one("Deployment").inputs["spec"]
     return spec

@@ -1,12 +1,11 @@
-"""What is set on a bucket beside the bucket: five types, each one document that is put, got and deleted."""
+"""What is set on a bucket beside the bucket: each one document that is put, got and deleted."""
 
-import json
 from abc import abstractmethod
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from sandbox.plugins.aws.client import Aws, doing, unless
 from sandbox.plugins.resource import Call, ResourceType
-from sandbox.plugins.values import Properties, adjusted
+from sandbox.plugins.values import Properties
 
 
 class BucketSetting(ResourceType):
@@ -85,43 +84,6 @@ class BucketVersioning(BucketSetting):
             self.s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Suspended"})
 
 
-class BucketEncryption(BucketSetting):
-    """How the bucket encrypts what is put into it."""
-
-    token = "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration"
-    inputs: ClassVar = {
-        "bucket": str,
-        "rules": [
-            {
-                "applyServerSideEncryptionByDefault": {"sseAlgorithm": str, "kmsMasterKeyId": str},
-                "bucketKeyEnabled": bool,
-            }
-        ],
-    }
-    required = frozenset({"bucket", "rules"})
-    title, missing = "Bucket Server-side Encryption", "ServerSideEncryptionConfigurationNotFoundError"
-
-    def comparable(self, inputs: Properties) -> Properties:
-        """Leave out of the rules what S3 fills in."""
-        return adjusted(inputs, rules=lambda rules: [_bare(each) for each in rules])
-
-    def put(self, inputs: Properties) -> None:
-        """Write the rules."""
-        rules = [_rule_to_aws(each) for each in inputs["rules"]]
-        self.s3.put_bucket_encryption(
-            Bucket=inputs["bucket"], ServerSideEncryptionConfiguration={"Rules": rules}
-        )
-
-    def get(self, bucket: str) -> Properties | None:
-        """Read the rules."""
-        found = self.s3.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"]["Rules"]
-        return {"rules": [_rule_from_aws(each) for each in found]}
-
-    def remove(self, bucket: str, state: Properties) -> None:
-        """Take the rules away; S3 then encrypts by its own default."""
-        self.s3.delete_bucket_encryption(Bucket=bucket)
-
-
 class BucketPublicAccessBlock(BucketSetting):
     """What public access the bucket refuses."""
 
@@ -150,36 +112,6 @@ class BucketPublicAccessBlock(BucketSetting):
         self.s3.delete_public_access_block(Bucket=bucket)
 
 
-class BucketPolicy(BucketSetting):
-    """Who may do what with the bucket."""
-
-    token = "aws:s3/bucketPolicy:BucketPolicy"
-    inputs: ClassVar = {"bucket": str, "policy": object}
-    required = frozenset({"bucket", "policy"})
-    title, missing = "Bucket Policy", "NoSuchBucketPolicy"
-
-    def check(self, inputs: Properties, *, old: Properties, call: Call) -> Properties:
-        """Spell a policy given as an object as the JSON text that AWS keeps."""
-        policy = inputs["policy"]
-        return inputs | {"policy": json.dumps(policy)} if isinstance(policy, dict) else inputs
-
-    def comparable(self, inputs: Properties) -> Properties:
-        """Spell policies so that two that say the same are equal."""
-        return adjusted(inputs, policy=meaning)
-
-    def put(self, inputs: Properties) -> None:
-        """Write the policy."""
-        self.s3.put_bucket_policy(Bucket=inputs["bucket"], Policy=inputs["policy"])
-
-    def get(self, bucket: str) -> Properties | None:
-        """Read the policy."""
-        return {"policy": self.s3.get_bucket_policy(Bucket=bucket)["Policy"]}
-
-    def remove(self, bucket: str, state: Properties) -> None:
-        """Take the policy away."""
-        self.s3.delete_bucket_policy(Bucket=bucket)
-
-
 class BucketOwnershipControls(BucketSetting):
     """Who owns what others put into the bucket."""
 
@@ -201,41 +133,3 @@ class BucketOwnershipControls(BucketSetting):
     def remove(self, bucket: str, state: Properties) -> None:
         """Take the rule away."""
         self.s3.delete_bucket_ownership_controls(Bucket=bucket)
-
-
-def meaning(policy: str) -> str:
-    """Spell a policy as all that say the same: lists have no order, and a list of one is the one."""
-    try:
-        return json.dumps(_plain(json.loads(policy)), sort_keys=True)
-    except json.JSONDecodeError:
-        return policy  # S3 refuses it with a better message
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, list):
-        items = sorted(map(_plain, value), key=lambda item: json.dumps(item, sort_keys=True))
-        return items[0] if len(items) == 1 else items
-    return value
-
-
-def _bare(rule: Any) -> Any:
-    """Leave out of a rule what is off or empty."""
-    if isinstance(rule, dict):
-        return {key: _bare(item) for key, item in rule.items() if item not in (None, "", False, [])}
-    return rule
-
-
-def _rule_to_aws(rule: Properties) -> dict[str, Any]:
-    default = rule.get("applyServerSideEncryptionByDefault") or {}
-    key = {"KMSMasterKeyID": default["kmsMasterKeyId"]} if default.get("kmsMasterKeyId") else {}
-    encrypt = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": default["sseAlgorithm"], **key}}
-    return (encrypt if default else {}) | {"BucketKeyEnabled": rule.get("bucketKeyEnabled") or False}
-
-
-def _rule_from_aws(rule: dict[str, Any]) -> Properties:
-    default = rule.get("ApplyServerSideEncryptionByDefault", {})
-    key = {"kmsMasterKeyId": default["KMSMasterKeyID"]} if default.get("KMSMasterKeyID") else {}
-    encrypt = {"applyServerSideEncryptionByDefault": {"sseAlgorithm": default.get("SSEAlgorithm"), **key}}
-    return encrypt | {"bucketKeyEnabled": rule.get("BucketKeyEnabled", False)}

@@ -1,22 +1,19 @@
-"""Certificates, and the wait for their validation."""
+"""Certificates."""
 
 import time
 import uuid
 from datetime import datetime
 from typing import Any, ClassVar
 
-from sandbox.plugins.aws.changes import plain_name
 from sandbox.plugins.aws.client import Aws, doing, unless
 from sandbox.plugins.aws.tags import Tagged, from_aws, to_aws
-from sandbox.plugins.resource import Call, PartialFailureError, PluginError, ResourceType
+from sandbox.plugins.resource import Call, PartialFailureError, PluginError
 from sandbox.plugins.values import Properties, adjusted
 
 ASSIGNMENT_SECONDS = 5 * 60
 """How long ACM may take to say which records it wants, as the official provider."""
 IN_USE_SECONDS = 20 * 60
 """How long a balancer that is going may hold its certificate, as the official provider."""
-ISSUE_SECONDS = 75 * 60
-"""How long to wait for a certificate when the program sets no timeout, as the official provider."""
 POLL_SECONDS = 1
 """Time between two looks at a certificate."""
 
@@ -128,60 +125,10 @@ class Certificate(Tagged):
             "status": live["Status"],
             "type": live["Type"],
             "keyAlgorithm": live.get("KeyAlgorithm", "").replace("-", "_"),
-            "notBefore": _moment(live.get("NotBefore")),
-            "notAfter": _moment(live.get("NotAfter")),
+            "notBefore": moment(live.get("NotBefore")),
+            "notAfter": moment(live.get("NotAfter")),
             **self.seen(from_aws(tags), state),
         }
-
-
-class CertificateValidation(ResourceType):
-    """Exists when a certificate is issued; stands for no object of its own."""
-
-    token = "aws:acm/certificateValidation:CertificateValidation"
-    inputs: ClassVar = {"certificateArn": str, "validationRecordFqdns": [str]}
-    required = frozenset({"certificateArn"})
-    replace_on = frozenset({"certificateArn", "validationRecordFqdns"})
-
-    def __init__(self, aws: Aws) -> None:
-        """Work with these clients."""
-        self.aws = aws
-
-    def comparable(self, inputs: Properties) -> Properties:
-        """Take the record names as a set, spelled as DNS compares them."""
-        return adjusted(inputs, validationRecordFqdns=lambda names: sorted(set(map(plain_name, names))))
-
-    def create(self, inputs: Properties, *, call: Call) -> tuple[str, Properties]:
-        """Wait until the certificate is issued; say which records ACM is looking for when it is not."""
-        arn, deadline = inputs["certificateArn"], call.deadline(ISSUE_SECONDS)
-        live = describe(self.aws, arn)
-        if live["Type"] != "AMAZON_ISSUED":
-            raise PluginError(f"ACM Certificate ({arn}) has type {live['Type']}, which needs no validation")
-        _refuse_missing(live, inputs.get("validationRecordFqdns"))
-        while live["Status"] == "PENDING_VALIDATION":
-            if time.monotonic() > deadline:
-                raise PluginError(
-                    f"waiting for ACM Certificate ({arn}) to be issued: timed out. "
-                    f"ACM looks for {_wanted(live)}. Check that the zone has these records and "
-                    "that its parent delegates to its name servers."
-                )
-            call.log(f"waiting for ACM to see {_wanted(live)}")
-            call.pause(POLL_SECONDS)
-            live = describe(self.aws, arn)
-        if live["Status"] != "ISSUED":
-            reason = live.get("FailureReason") or live.get("RevocationReason") or "ACM gives no reason"
-            raise PluginError(
-                f"waiting for ACM Certificate ({arn}) to be issued: it is {live['Status']}: {reason}"
-            )
-        return _moment(live.get("IssuedAt")) or arn, inputs
-
-    def read(self, id: str, *, state: Properties, call: Call) -> Properties | None:
-        """It is there as long as the certificate is issued."""
-        with unless("ResourceNotFoundException"):
-            return state if describe(self.aws, state["certificateArn"])["Status"] == "ISSUED" else None
-        return None
-
-    def delete(self, id: str, *, state: Properties, call: Call) -> None:
-        """Forget it: AWS has nothing to delete."""
 
 
 def describe(aws: Aws, arn: str) -> dict[str, Any]:
@@ -197,29 +144,6 @@ def _records_known(outputs: Properties) -> bool:
     return bool(options) and (not by_dns or all(option["resourceRecordName"] for option in options))
 
 
-def _refuse_missing(live: dict[str, Any], given: list[str] | None) -> None:
-    """Refuse at once a list of records that leaves one out: ACM would wait for it in vain."""
-    if given:
-        have = set(map(plain_name, given))
-        missing = [
-            each
-            for each in live["DomainValidationOptions"]
-            if "ResourceRecord" in each and plain_name(each["ResourceRecord"]["Name"]) not in have
-        ]
-        if missing:
-            raise PluginError(
-                f"validationRecordFqdns lacks {_wanted({'DomainValidationOptions': missing})} "
-                f"of ACM Certificate ({live['CertificateArn']})"
-            )
-
-
-def _wanted(live: dict[str, Any]) -> str:
-    records = [each["ResourceRecord"] for each in live["DomainValidationOptions"] if "ResourceRecord" in each]
-    return (
-        ", ".join(f"{each['Type']} {each['Name']} -> {each['Value']}" for each in records) or "no DNS record"
-    )
-
-
 def _option(live: dict[str, Any]) -> dict[str, Any]:
     record = live.get("ResourceRecord", {})
     return {
@@ -230,5 +154,6 @@ def _option(live: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _moment(when: datetime | None) -> str | None:
+def moment(when: datetime | None) -> str | None:
+    """Spell a moment as ISO 8601, None where ACM gives none."""
     return when.isoformat() if when else None

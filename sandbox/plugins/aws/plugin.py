@@ -4,17 +4,18 @@ from collections.abc import Sequence
 from importlib.metadata import version
 
 from sandbox.plugins.aws.bucket import Bucket
+from sandbox.plugins.aws.bucket_encryption import BucketEncryption
+from sandbox.plugins.aws.bucket_policy import BucketPolicy
 from sandbox.plugins.aws.bucket_settings import (
-    BucketEncryption,
     BucketOwnershipControls,
-    BucketPolicy,
     BucketPublicAccessBlock,
     BucketVersioning,
 )
-from sandbox.plugins.aws.certificate import Certificate, CertificateValidation
+from sandbox.plugins.aws.certificate import Certificate
 from sandbox.plugins.aws.client import connect
 from sandbox.plugins.aws.elb import get_hosted_zone_id
 from sandbox.plugins.aws.record import Record
+from sandbox.plugins.aws.validation import CertificateValidation
 from sandbox.plugins.aws.zone import Zone
 from sandbox.plugins.resource import Function, Plugin, ResourceType
 from sandbox.plugins.values import Properties

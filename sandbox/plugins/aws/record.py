@@ -37,7 +37,7 @@ class Record(ResourceType):
         given = [name for name in ("records", "aliases") if inputs.get(name) is not None]
         if len(given) != 1:
             raise InvalidInputError("records", "give either records (with ttl) or aliases")
-        if ("ttl" in inputs) is not (given == ["records"]):
+        if (inputs.get("ttl") is not None) is not (given == ["records"]):
             raise InvalidInputError("ttl", "records need a ttl, an alias takes none")
         return inputs
 
@@ -52,6 +52,9 @@ class Record(ResourceType):
         fqdn = self._fqdn(inputs)
         action = "UPSERT" if inputs.get("allowOverwrite") else "CREATE"
         what = f"creating Route 53 Record ({fqdn} {inputs['type']})"
+        if action == "CREATE" and self._find(inputs["zoneId"], fqdn, inputs["type"]):
+            # Route 53 says so itself; moto only when the values are the same too
+            raise PluginError(f"{what}: it already exists: import it, or set allowOverwrite")
         change = self._change(inputs["zoneId"], [(action, _to_aws(inputs, fqdn))], what=what)
         made, outputs = (
             f"{inputs['zoneId']}_{plain_name(inputs['name'])}_{inputs['type']}",

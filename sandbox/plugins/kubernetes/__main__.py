@@ -1,4 +1,4 @@
-"""Run the stand-in as the engine runs a provider: `python -u -m sandbox.plugins.kubernetes ENGINE_ADDRESS`."""
+"""Run the stand-in as the engine runs a provider: `python -u -m sandbox.plugins.kubernetes ADDRESS`."""
 
 from sandbox.plugins.host import main
 from sandbox.plugins.kubernetes.provider import PLUGIN

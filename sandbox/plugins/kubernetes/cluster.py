@@ -1,7 +1,7 @@
-"""The API server, asked in plain JSON through the official client's connection.
+"""The API server, asked in plain JSON.
 
-The client's dynamic layer is left out on purpose: the five kinds' paths are known, and its discovery would
-cost every run a dozen requests.
+The official client reads the kubeconfig and gives the credentials. Its dynamic layer is left out on purpose:
+the five kinds' paths are known, and its discovery would cost every run a dozen requests.
 """
 
 import json
@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import urllib3
 import yaml
@@ -66,7 +66,7 @@ def collection(kind: Kind, namespace: str) -> str:
 
 
 def kubeconfig(given: str) -> dict[str, Any]:
-    """Read a kubeconfig given as its contents or as the path of a file. Raises PluginError if it is neither."""
+    """Read a kubeconfig given as its contents or as a file's path. Raises PluginError if it is neither."""
     try:
         found = yaml.safe_load(given)
         if isinstance(found, str):
@@ -74,7 +74,7 @@ def kubeconfig(given: str) -> dict[str, Any]:
     except (OSError, yaml.YAMLError) as error:
         # The text itself is a secret: only the error's kind may show.
         raise PluginError(
-            f"provider input kubeconfig is neither YAML nor the path of a readable file ({type(error).__name__})"
+            f"provider input kubeconfig is neither YAML nor a readable file's path ({type(error).__name__})"
         ) from None
     if not isinstance(found, dict) or "clusters" not in found:
         raise PluginError(
@@ -99,19 +99,20 @@ class Cluster:
 
         with tempfile.TemporaryDirectory() as directory:
             try:
-                self._api: Any = kube_config.new_client_from_config_dict(
+                self._client: Any = kube_config.new_client_from_config_dict(
                     config, persist_config=False, temp_file_path=directory
                 )
             except ConfigException as error:
                 raise PluginError(f"provider input kubeconfig: {error}") from None
-            settings = self._api.configuration
+            settings = self._client.configuration
             context = ssl.create_default_context(cafile=settings.ssl_ca_cert)
             if not settings.verify_ssl:
                 context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
             if settings.cert_file:
                 context.load_cert_chain(settings.cert_file, settings.key_file)
             kube_config._cleanup_temp_files()
-        self._api.rest_client.pool_manager = urllib3.PoolManager(
+        self._host: str = settings.host
+        self._pool = urllib3.PoolManager(
             ssl_context=context, server_hostname=settings.tls_server_name, maxsize=32
         )
 
@@ -198,8 +199,9 @@ class Cluster:
         finally:
             response.close()
 
-    def _json(self, method: str, path: str, query: dict[str, str] | None = None, **options: Any) -> Any:
-        return json.loads(self._request(method, path, query or {}, **options).data)
+    def _json(self, method: str, path: str, query: dict[str, str] | None = None, **options: Any) -> Object:
+        answer: Object = json.loads(self._request(method, path, query or {}, **options).data)
+        return answer
 
     def _request(
         self,
@@ -211,46 +213,40 @@ class Cluster:
         media: str = "application/json",
         stream: bool = False,
     ) -> Any:
-        from kubernetes.client import ApiException
-
+        headers = {"Content-Type": media, "Accept": "application/json, */*"}
+        self._client.update_params_for_auth(headers, [], ["BearerToken"])
         try:
-            response = self._api.call_api(
-                path,
+            response = self._pool.request(
                 method,
-                query_params=list(query.items()),
-                header_params={"Content-Type": media, "Accept": "application/json, */*"},
-                body=body,
-                auth_settings=["BearerToken"],
-                _preload_content=False,
-                _return_http_data_only=True,
-                _request_timeout=(5, 60),
+                f"{self._host}{path}?{urlencode(query)}",
+                body=None if body is None else json.dumps(body),
+                headers=headers,
+                preload_content=not stream,
+                timeout=urllib3.Timeout(connect=5, read=60),
             )
-            if not stream:
-                response.data  # noqa: B018  # read here, so that a broken connection shows here
-            return response
-        except ApiException as error:
-            raise _refusal(error) from None
         except urllib3.exceptions.HTTPError as error:
-            host = self._api.configuration.host
             why = getattr(error, "reason", None) or error
             raise UnreachableError(
-                f"the Kubernetes API server at {host} does not answer: {why}. Is the cluster running, and is this "
-                "kubeconfig its own?"
+                f"the Kubernetes API server at {self._host} does not answer: {why}. Is the cluster running, "
+                "and is this kubeconfig its own?"
             ) from None
+        if response.status >= 400:
+            raise _refusal(response)
+        return response
 
 
-def _refusal(error: Any) -> RefusedError:
-    """Turn the client's exception into the server's own words."""
+def _refusal(response: urllib3.BaseHTTPResponse) -> RefusedError:
+    """Turn an error into the server's own words."""
     try:
-        status = json.loads(error.body)
-    except (TypeError, ValueError):
-        return RefusedError(f"the API server answered {error.status} {error.reason}", status=error.status or 0)
+        status = json.loads(response.data)
+    except ValueError:
+        return RefusedError(f"it answered {response.status} {response.reason}", status=response.status)
     causes = (status.get("details") or {}).get("causes") or []
-    message = status.get("message", error.reason)
-    if error.status == 409 and causes:
+    message = status.get("message", response.reason)
+    if response.status == 409 and causes:
         fields = "; ".join(f"{cause.get('field')} ({cause.get('message')})" for cause in causes)
         message = (
-            f"these fields belong to another field manager: {fields}. Take them out of the program, or let the "
-            "other manager give them up"
+            f"these fields belong to another field manager: {fields}. Take them out of the program, or let "
+            "the other manager give them up"
         )
-    return RefusedError(message, status=error.status, reason=status.get("reason", ""), causes=causes)
+    return RefusedError(message, status=response.status, reason=status.get("reason", ""), causes=causes)

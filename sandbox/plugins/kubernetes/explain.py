@@ -1,4 +1,4 @@
-"""Why pods are not ready, in the words of the cluster: states, events, the last lines of a crashed container."""
+"""Why pods are not ready, in the cluster's own words: states, events, a crashed container's last lines."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -103,7 +103,8 @@ def _events(evidence: Evidence, obj: Object) -> Iterator[str]:
     own = [each for each in evidence.events if each["involvedObject"].get("uid") == obj["metadata"]["uid"]]
     # A dict, not a set: the latest last, each once.
     texts = dict.fromkeys(
-        f"event {each.get('reason')}: {each.get('message', '').strip()}" for each in sorted(own, key=_last_seen)
+        f"event {each.get('reason')}: {each.get('message', '').strip()}"
+        for each in sorted(own, key=_last_seen)
     )
     yield from list(texts)[-EVENTS_SHOWN:]
 

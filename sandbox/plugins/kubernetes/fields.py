@@ -44,7 +44,7 @@ def _schema(kind: str) -> Schema:
 
 
 def unknown_field(model: str, inputs: Properties) -> InvalidInputError | None:
-    """Give the refusal of the first field in `inputs` that the kind does not have or that has the wrong type."""
+    """Give the refusal of the first input field that the kind does not have or that has the wrong type."""
     described = schema(model)
     for path, reason in faults(described, inputs):
         known, key = _names(described, path[:-1]), str(path[-1])

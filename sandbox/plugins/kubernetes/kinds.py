@@ -8,8 +8,8 @@ from typing import Final
 class Kind:
     """A Kubernetes kind as a Pulumi resource type.
 
-    `replace_on` holds the dotted inputs, besides name and namespace, whose change replaces the object: those of
-    the official provider's own table. `secret` holds the inputs and outputs that are always secret.
+    `replace_on` holds the dotted inputs, besides name and namespace, whose change replaces the object: those
+    of the official provider's own table. `secret` holds the inputs and outputs that are always secret.
     """
 
     api_version: str

@@ -59,8 +59,8 @@ def named(inputs: Properties, *, old: Properties, logical_name: str, seed: bytes
     """Give the inputs a name if they have none: the old generated one, else LOGICALNAME-XXXXXXXX.
 
     A generated name is marked by the annotation `pulumi.com/autonamed`, as the official provider does. Inputs
-    whose metadata or annotations are not known yet stay as they are. Raises InvalidInputError for generateName,
-    which server-side apply does not have.
+    whose metadata or annotations are not known yet stay as they are. Raises InvalidInputError for
+    generateName, which server-side apply does not have.
     """
     metadata = inputs.get("metadata") or {}
     if isinstance(metadata, Unknown) or metadata.get("name") is not None:
@@ -170,7 +170,7 @@ def identity(obj: Properties) -> str:
 
 
 def is_named_alike(old: Properties, new: Properties) -> bool:
-    """Tell whether the new object takes the old one's place: same namespace, same name, given by the program."""
+    """Tell whether the new object takes the old one's place: the same name, given by the program."""
     if annotations(new).get(AUTONAMED) == "true" or not is_known(new.get("metadata")):
         return False
     places = ((each["metadata"].get("namespace"), each["metadata"].get("name")) for each in (old, new))

@@ -7,13 +7,12 @@ from typing import ClassVar
 from sandbox.plugins.kubernetes import objects
 from sandbox.plugins.kubernetes.cluster import Cluster, Object, Ref, RefusedError, UnreachableError
 from sandbox.plugins.kubernetes.fields import unknown_field
-from sandbox.plugins.kubernetes.kinds import DEPLOYMENT, SECRET, Kind
+from sandbox.plugins.kubernetes.kinds import SECRET, Kind
 from sandbox.plugins.kubernetes.ready import (
     NotReadyError,
     await_gone,
     await_ready,
-    deployment_readiness,
-    service_has_address,
+    readiness_now,
     timeout_of,
     unready,
 )
@@ -109,8 +108,9 @@ class ObjectType(ResourceType):
         ref, cluster = self._ref(inputs), self._connect()
         if cluster.get(ref) is not None:
             raise PluginError(
-                f"{ref} already exists in the cluster and is not in this stack. Delete it, give this one another "
-                "name, or adopt it with `pulumi import`. If a resource was renamed in the program, give it an alias."
+                f"{ref} already exists in the cluster and is not in this stack. Delete it, give this "
+                "one another name, or adopt it with `pulumi import`. If a resource was renamed in the "
+                "program, give it an alias."
             )
         manager = f"pulumi-kubernetes-{secrets.token_hex(4)}"
         outputs = self._applied(cluster, ref, inputs, manager=manager, call=call)
@@ -129,12 +129,7 @@ class ObjectType(ResourceType):
             return None
         outputs = self._outputs(live, manager=state.get(MANAGER, ""))
         if state and not self._skips_await(state):
-            is_deployment = self.kind is DEPLOYMENT
-            judged = (
-                deployment_readiness(live)
-                if is_deployment
-                else service_has_address(live | {"spec": live.get("spec", {})})
-            )
+            judged = readiness_now(ref, live)
             if not judged.ready:
                 failure = unready(cluster, ref, live, judged, since="is there, but not in working order")
                 raise PartialFailureError(str(failure), id=id, outputs=outputs)
@@ -169,8 +164,8 @@ class ObjectType(ResourceType):
             try:
                 live = await_ready(cluster, ref, live, call=call, timeout=timeout)
             except NotReadyError as failure:
-                outputs = self._outputs(failure.live, manager=manager)
-                raise PartialFailureError(str(failure), id=objects.identity(outputs), outputs=outputs) from None
+                kept = self._outputs(failure.live, manager=manager)
+                raise PartialFailureError(str(failure), id=objects.identity(kept), outputs=kept) from None
         return self._outputs(live, manager=manager)
 
     def _skips_await(self, obj: Properties) -> bool:

@@ -35,8 +35,8 @@ def build(config: Properties) -> tuple[Sequence[ResourceType], Sequence[Function
     """Make the types for one cluster. Raises PluginError for a setting that is not implemented."""
     if config.get("enableServerSideApply") is False:
         raise PluginError(
-            "provider input enableServerSideApply is false: this stand-in has only server-side apply; use the "
-            "official plugin, or leave the input out"
+            "provider input enableServerSideApply is false: this stand-in has only server-side apply. Leave "
+            "the input out, or use the official plugin"
         )
 
     lock = Lock()

@@ -10,8 +10,8 @@ from sandbox.plugins.kubernetes.kinds import DEPLOYMENT, SERVICE
 from sandbox.plugins.resource import Call
 
 DEFAULT_TIMEOUT = 600
-"""Seconds an object may take to become ready or to be gone, unless customTimeouts says otherwise: the official
-provider's ten minutes."""
+"""Seconds an object may take to become ready or to be gone, unless customTimeouts says otherwise: the ten
+minutes of the official provider."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +37,7 @@ class NotReadyError(Exception):
 
 
 def deployment_readiness(deployment: Object) -> Readiness:
-    """Judge a Deployment: rolled out once every replica is of the new revision and available, the old ones gone."""
+    """Judge a Deployment: every replica is of the new revision and available, the old ones are gone."""
     status, wanted = deployment.get("status", {}), deployment["spec"].get("replicas", 1)
     conditions = {each["type"]: each for each in status.get("conditions", ())}
     if status.get("observedGeneration", 0) < deployment["metadata"]["generation"]:
@@ -97,6 +97,13 @@ def readiness(cluster: Cluster, ref: Ref, live: Object) -> Readiness:
     return READY
 
 
+def readiness_now(ref: Ref, live: Object) -> Readiness:
+    """Judge an object as a refresh does, by itself: pods that come and go are not the Service's fault."""
+    if ref.kind is DEPLOYMENT:
+        return deployment_readiness(live)
+    return service_has_address(live) if ref.kind is SERVICE else READY
+
+
 def unready(cluster: Cluster, ref: Ref, live: Object, state: Readiness, *, since: str) -> NotReadyError:
     """Say why an object is not ready, with the cluster's own evidence; `since` ends the first sentence."""
     evidence = about_deployment(cluster, live) if ref.kind is DEPLOYMENT else about_service(cluster, live)
@@ -137,13 +144,15 @@ def await_gone(cluster: Cluster, ref: Ref, live: Object, *, call: Call, timeout:
 
     An object of the same name but another uid is somebody's new one.
     """
-    deadline = call.deadline(timeout)
+    deadline, shown = call.deadline(timeout), ""
     for current in cluster.follow(ref):
         if current is None or current["metadata"]["uid"] != live["metadata"]["uid"]:
             return ""
         holders = ", ".join(current["metadata"].get("finalizers", ())) or "none"
         state = f"waits for its finalizers: {holders}"
-        call.log(state)
+        if state != shown:
+            shown = state
+            call.log(state)
         if call.cancelled.is_set():
             return f"{ref} is being deleted, but the wait for that was interrupted; it {state}"
         if time.monotonic() >= deadline:
