@@ -131,7 +131,9 @@ def _start(layout: Layout) -> list[services.Service]:
                 progress.update(tasks[name], description=f"{name} is ready", total=1, completed=1)
 
         bringup.start(layout, table, report)
-    environment.write(layout, tools)
+    stand_ins = environment.write(layout, tools)
+    if stand_ins:
+        console.print(f"Stand-ins in place of Pulumi's official plugins: {', '.join(stand_ins)}.")
     environment.select_stack(layout)
     return table
 

@@ -1,5 +1,6 @@
 """What the user's own `pulumi`, `kubectl`, `docker` and `aws` need to work on the sandbox: a PATH and variables."""
 
+import importlib.metadata
 import os
 import shlex
 import shutil
@@ -7,22 +8,21 @@ import subprocess
 import sys
 from pathlib import Path
 
+from sandbox import toolchain
 from sandbox.layout import Layout
 from sandbox.services import aws_environment
 
 PASSPHRASE = "local-only"
 """What the secrets of the stack `local` are encrypted with: public, as they are made for one machine."""
 
+_STAND_IN = "stand-in"
+"""The file beside a stand-in that tells it from an official plugin."""
+
 STACK = "local"
 """The stack that runs on the sandbox."""
 
-_PLUGINS = {
-    "pulumi-language-python": "sandbox.plugins.language",
-    "pulumi-resource-aws": "sandbox.plugins.aws",
-    "pulumi-resource-docker": "sandbox.plugins.docker",
-    "pulumi-resource-kubernetes": "sandbox.plugins.kubernetes",
-}
-"""The stand-ins by the name under which the engine looks for the official plugin."""
+_PROVIDERS = ("aws", "docker", "kubernetes")
+"""The providers that the program uses, each with a stand-in `sandbox.plugins.<name>`."""
 
 
 def variables(layout: Layout) -> dict[str, str]:
@@ -33,45 +33,76 @@ def variables(layout: Layout) -> dict[str, str]:
         "PULUMI_BACKEND_URL": f"file://{layout.root / 'stacks'}",
         "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,
         "PULUMI_SKIP_UPDATE_CHECK": "true",
+        "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",  # what can be had is here already
         "KUBECONFIG": str(layout.kubeconfig),
         "DOCKER_HOST": f"unix://{layout.docker_socket}",
         "DOCKER_CONFIG": str(layout.root / "docker"),
     }
 
 
-def write(layout: Layout, tools: dict[str, Path]) -> dict[str, str]:
-    """Fill `.sandbox/bin`, write `.sandbox/env`, and give back which plugin is official and which a stand-in."""
+def write(layout: Layout, tools: dict[str, Path]) -> list[str]:
+    """Fill `.sandbox/bin` and the engine's plugins, write `.sandbox/env`; give back the names of the stand-ins."""
     for folder in ("stacks", "pulumi", "docker"):
         (layout.root / folder).mkdir(exist_ok=True)
-    for name in ("pulumi", "kubectl"):
-        _link(layout.bin / name, tools[name])
+    _link(layout.bin / "kubectl", tools["kubectl"])
     aws = Path(sys.executable).parent / "aws"
     if aws.exists():
         _link(layout.bin / "aws", aws)
-    chosen = {}
-    for name, module in _PLUGINS.items():
-        official = _official(name, tools["pulumi"])
-        chosen[name] = str(official) if official else "stand-in"
-        if official:
-            (layout.bin / name).unlink(missing_ok=True)
-        else:
-            _script(
-                layout.bin / name,
-                f'PYTHONPATH="{layout.checkout}" exec "{sys.executable}" -u -m {module} "$@"',
-            )
-    if _official("pulumi-resource-pulumi-python", tools["pulumi"]) is None:
-        # The provider of pulumi.dynamic resources: part of the SDK, started in the program's own interpreter.
-        _script(
-            layout.bin / "pulumi-resource-pulumi-python", f'exec "{sys.executable}" -u -m pulumi.dynamic "$@"'
-        )
-    lines = [
-        f"export {name}={shlex.quote(value)}" for name, value in variables(layout).items() if name != "PATH"
+    stand_ins = _engine(layout, tools["pulumi"]) + [
+        name for name in _PROVIDERS if not _provider(layout, name)
     ]
-    (layout.root / "env").write_text(
-        f'# To be sourced: what works on the sandbox of {layout.checkout}.\nexport PATH="{layout.bin}:$PATH"\n'
-        "unset AWS_PROFILE AWS_SESSION_TOKEN\n" + "\n".join(lines) + "\n"
-    )
-    return chosen
+    given = variables(layout)
+    path = f'export PATH="{layout.bin}:$PATH"'
+    exports = [f"export {name}={shlex.quote(value)}" for name, value in given.items() if name != "PATH"]
+    unset = "unset AWS_PROFILE AWS_SESSION_TOKEN"
+    comment = f"# To be sourced: what works on the sandbox of {layout.checkout}."
+    (layout.root / "env").write_text("\n".join([comment, path, unset, *exports, ""]))
+    return stand_ins
+
+
+def _engine(layout: Layout, pulumi: Path) -> list[str]:
+    """Put the engine into `.sandbox/bin`; give back ["python"] when the language host is the stand-in.
+
+    The engine looks for the plugins that come with it beside its own binary, links resolved: an official
+    installation has them there, a build from source has not.
+    """
+    if (pulumi.resolve().parent / "pulumi-language-python").exists():
+        _link(layout.bin / "pulumi", pulumi)
+        return []
+    own = layout.bin / "pulumi"
+    if not own.exists() or own.stat().st_size != pulumi.stat().st_size:
+        own.unlink(missing_ok=True)
+        shutil.copy2(pulumi, own)
+    _script(layout.bin / "pulumi-language-python", layout, "sandbox.plugins.language")
+    # The provider of pulumi.dynamic resources is part of the SDK.
+    _script(layout.bin / "pulumi-resource-pulumi-python", layout, "pulumi.dynamic")
+    return ["python"]
+
+
+def _provider(layout: Layout, name: str) -> bool:
+    """See to it that the engine finds the provider's plugin; True when that is the official one."""
+    version = importlib.metadata.version(f"pulumi-{name}")
+    binary, folder = f"pulumi-resource-{name}", f"resource-{name}-v{version}"
+    if shutil.which(binary):
+        return True
+    plugin = layout.root / "pulumi" / "plugins" / folder
+    installed = Path(os.environ.get("PULUMI_HOME") or Path.home() / ".pulumi") / "plugins" / folder
+    if installed.is_dir() and not plugin.exists() and installed != plugin:
+        plugin.parent.mkdir(exist_ok=True)
+        plugin.symlink_to(installed)
+    if not plugin.exists() and toolchain.allowed("download"):
+        subprocess.run(
+            [str(layout.bin / "pulumi"), "plugin", "install", "resource", name, version],
+            env=os.environ | variables(layout),
+            check=False,  # not to be had: then the stand-in
+            capture_output=True,
+        )
+    if (plugin / binary).exists() and not (plugin / _STAND_IN).exists():
+        return True
+    plugin.mkdir(parents=True, exist_ok=True)
+    (plugin / _STAND_IN).touch()
+    _script(plugin / binary, layout, f"sandbox.plugins.{name}")
+    return False
 
 
 def select_stack(layout: Layout) -> None:
@@ -85,23 +116,12 @@ def select_stack(layout: Layout) -> None:
     )
 
 
-def _official(name: str, pulumi: Path) -> Path | None:
-    """The official plugin of that name: beside the engine, on PATH, or among the user's installed plugins."""
-    beside = pulumi.resolve().parent / name
-    if beside.exists():
-        return beside
-    found = shutil.which(name)
-    if found and ".sandbox" not in Path(found).parts:
-        return Path(found)
-    return None
-
-
 def _link(path: Path, target: Path) -> None:
     path.unlink(missing_ok=True)
     path.symlink_to(target)
 
 
-def _script(path: Path, command: str) -> None:
-    path.unlink(missing_ok=True)
-    path.write_text(f"#!/bin/sh\n{command}\n")
+def _script(path: Path, layout: Layout, module: str) -> None:
+    search = f'PYTHONPATH="{layout.checkout}${{PYTHONPATH:+:$PYTHONPATH}}"'
+    path.write_text(f'#!/bin/sh\n{search} exec "{sys.executable}" -u -m {module} "$@"\n')
     path.chmod(0o755)

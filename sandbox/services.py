@@ -120,6 +120,8 @@ def table(layout: Layout, tools: dict[str, Path], python: str) -> list[Service]:
                 f"--tls-cert-file={etc / 'apiserver.pem'}",
                 f"--tls-private-key-file={etc / 'apiserver.pem'}",
                 f"--kubelet-certificate-authority={layout.ca}",
+                # The node's other name, which the cloud controller gives it, is known to EC2 alone.
+                "--kubelet-preferred-address-types=InternalIP",
                 f"--kubelet-client-certificate={etc / 'apiserver-kubelet.client.pem'}",
                 f"--kubelet-client-key={etc / 'apiserver-kubelet.client.pem'}",
                 "--service-account-issuer=https://kubernetes.default.svc",

@@ -111,13 +111,17 @@ TOOLS = (
 """Kubernetes 1.34 is the newest line that works with Debian 12's containerd 1.6; the cloud controller follows."""
 
 
+def allowed(source: str) -> bool:
+    """Whether `path`, `download` or `build` may be tried."""
+    return source in os.environ.get(SOURCES, "path download build").split()
+
+
 def resolve(tool: Tool, cache: Path, progress: Progress) -> dict[str, Path]:
     """The path of each of the tool's binaries, fetched or built when there is no other way.
 
     Raises SandboxError when none of the allowed sources has the tool.
     """
-    sources = os.environ.get(SOURCES, "path download build").split()
-    if "path" in sources and (found := _on_path(tool)):
+    if allowed("path") and (found := _on_path(tool)):
         return found
     home = cache / "toolchain" / f"{tool.module}-{tool.version}"
     if home.exists():
@@ -127,7 +131,7 @@ def resolve(tool: Tool, cache: Path, progress: Progress) -> dict[str, Path]:
     with tempfile.TemporaryDirectory(dir=home.parent) as scratch:
         folder = Path(scratch, "bin")
         for source in ("download", "build"):
-            if source not in sources or (source == "download" and tool.download is None):
+            if not allowed(source) or (source == "download" and tool.download is None):
                 continue
             folder.mkdir()
             try:
@@ -148,7 +152,7 @@ def resolve(tool: Tool, cache: Path, progress: Progress) -> dict[str, Path]:
             return {binary: home / binary for binary in tool.binaries}
     raise SandboxError(
         f"{tool.module} {tool.version} is not to be had.",
-        why="Tried " + "; ".join(failures or [f"nothing: {SOURCES} is {' '.join(sources)!r}"]) + ".",
+        why="Tried " + "; ".join(failures or [f"nothing: {SOURCES} is {os.environ.get(SOURCES)!r}"]) + ".",
         do=f"Put {', '.join(tool.binaries)} of {tool.version} on PATH, or install Go 1.21 or later, which fetches "
         "what it needs through its module proxy.",
     )

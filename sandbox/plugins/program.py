@@ -24,7 +24,9 @@ INTERRUPTED = 130
 def user_traceback(error: BaseException, *, directory: Path) -> str:
     """Format an exception without the frames above the first one that lies in the program's directory."""
     frames = traceback.extract_tb(error.__traceback__)
-    own = (i for i, frame in enumerate(frames) if Path(frame.filename).resolve().is_relative_to(directory))
+    files = [Path(frame.filename) for frame in frames]
+    # "<frozen runpy>" and the like are no files, though they would resolve to one in the working directory.
+    own = (i for i, file in enumerate(files) if file.is_file() and file.resolve().is_relative_to(directory))
     first = next(own, 0)
     return "".join(traceback.format_exception(error, limit=first - len(frames)))
 

@@ -129,7 +129,7 @@ class ResourceType(ABC):
             if name in old:
                 same = self.comparable({name: old[name]}) == self.comparable({name: value})
                 live[name] = old[name] if same else value
-            elif value not in (None, "", [], {}, False) and not (old and name in self.filled_in):
+            elif not (old and (value is False or name in self.filled_in)) and value not in ("", [], {}):
                 live[name] = value
         return {name: value for name, value in live.items() if value is not None}
 

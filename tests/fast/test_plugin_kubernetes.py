@@ -64,8 +64,9 @@ def test_a_generated_name_is_marked_and_kept(offline: Engine) -> None:
     first = offline.check(BUDGET, {"metadata": {"labels": {"a": "b"}}})
     assert first["metadata"]["name"].startswith("thing-")
     assert len(first["metadata"]["name"]) == len("thing-") + 8
+    first["metadata"]["name"] = "thing-of-before"
     again = offline.check(BUDGET, {"metadata": {"labels": {"a": "c"}}}, old=first)
-    assert again["metadata"]["name"] == first["metadata"]["name"]
+    assert again["metadata"]["name"] == "thing-of-before"
     assert again["metadata"]["annotations"] == {"pulumi.com/autonamed": "true"}
 
 
@@ -363,6 +364,11 @@ def test_the_explanation_has_each_unready_pods_reason_and_its_own_warnings_only(
         ),
         (
             {"observedGeneration": 2, "updatedReplicas": 2, "availableReplicas": 3, "replicas": 3},
+            False,
+            False,
+        ),
+        (
+            {"observedGeneration": 2, "updatedReplicas": 1, "availableReplicas": 2, "replicas": 1},
             False,
             False,
         ),

@@ -15,7 +15,10 @@ def test_a_step_runs_only_after_everything_it_needs() -> None:
     done: list[str] = []
     needs = {"kubelet": ("apiserver", "containerd"), "apiserver": ("etcd",), "etcd": (), "containerd": ()}
 
-    _run({name: Step(needs=before, run=lambda name=name: done.append(name)) for name, before in needs.items()}, ignore)
+    _run(
+        {name: Step(needs=before, run=lambda name=name: done.append(name)) for name, before in needs.items()},
+        ignore,
+    )
 
     assert sorted(done) == sorted(needs)
     assert all(done.index(before) < done.index(name) for name in needs for before in needs[name])

@@ -25,14 +25,12 @@ TICK = 2
 
 
 class RefusedError(PluginError):
-    """The API server answered with an error; `status` is the HTTP code, `reason` its one-word name."""
+    """The API server answered with an error; `status` is the HTTP code, `causes` its details."""
 
-    def __init__(
-        self, message: str, *, status: int, reason: str = "", causes: list[dict[str, str]] | None = None
-    ) -> None:
+    def __init__(self, message: str, *, status: int, causes: list[dict[str, str]] | None = None) -> None:
         """Keep what the server said."""
         super().__init__(message)
-        self.status, self.reason, self.causes = status, reason, causes or []
+        self.status, self.causes = status, causes or []
 
 
 class UnreachableError(PluginError):
@@ -190,7 +188,12 @@ class Cluster:
             "resourceVersion": version,
             "timeoutSeconds": str(TICK),
         }
-        response = self._request("GET", collection(ref.kind, ref.namespace), query, stream=True)
+        try:
+            response = self._request("GET", collection(ref.kind, ref.namespace), query, stream=True)
+        except RefusedError as error:
+            if error.status == 410:
+                return  # the version is too old to start from
+            raise
         try:
             for line in response:
                 yield json.loads(line)
@@ -249,4 +252,4 @@ def _refusal(response: urllib3.BaseHTTPResponse) -> RefusedError:
             f"these fields belong to another field manager: {fields}. Take them out of the program, or let "
             "the other manager give them up"
         )
-    return RefusedError(message, status=response.status, reason=status.get("reason", ""), causes=causes)
+    return RefusedError(message, status=response.status, causes=causes)

@@ -163,8 +163,10 @@ class ObjectType(ResourceType):
             timeout = timeout_of(objects.annotations(inputs).get(objects.TIMEOUT))
             try:
                 live = await_ready(cluster, ref, live, call=call, timeout=timeout)
-            except NotReadyError as failure:
-                kept = self._outputs(failure.live, manager=manager)
+            except (NotReadyError, RefusedError, UnreachableError) as failure:
+                # Whatever went wrong, the object is there: it must not be lost from the state.
+                last = failure.live if isinstance(failure, NotReadyError) else live
+                kept = self._outputs(last, manager=manager)
                 raise PartialFailureError(str(failure), id=objects.identity(kept), outputs=kept) from None
         return self._outputs(live, manager=manager)
 

@@ -49,9 +49,7 @@ def deployment_readiness(deployment: Object) -> Readiness:
         text += f", {status['replicas'] - updated} of the old revision to go"
     is_available = conditions.get("Available", {}).get("status") == "True"
     return Readiness(
-        ready=current >= wanted
-        and status.get("replicas", 0) <= max(wanted, updated) == updated
-        and is_available,
+        ready=current >= wanted and status.get("replicas", 0) <= updated and is_available,
         text=text,
         hopeless=conditions.get("Progressing", {}).get("reason") == "ProgressDeadlineExceeded",
     )
@@ -148,8 +146,8 @@ def await_gone(cluster: Cluster, ref: Ref, live: Object, *, call: Call, timeout:
     for current in cluster.follow(ref):
         if current is None or current["metadata"]["uid"] != live["metadata"]["uid"]:
             return ""
-        holders = ", ".join(current["metadata"].get("finalizers", ())) or "none"
-        state = f"waits for its finalizers: {holders}"
+        finalizers = ", ".join(current["metadata"].get("finalizers", ()))
+        state = f"waits for its finalizers: {finalizers}" if finalizers else "has no finalizers left"
         if state != shown:
             shown = state
             call.log(state)

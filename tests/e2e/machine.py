@@ -1,0 +1,142 @@
+"""The machine seen from the host: its processes, and what it could leave behind."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import psutil
+
+from sandbox import layout as net
+from sandbox import machine, toolchain
+from sandbox.layout import Layout
+from sandbox.services import Service, table
+
+_PLACES = ("/dev/shm", "/etc", "/opt", "/run", "/srv", "/usr/libexec", "/usr/local", "/var")  # noqa: S108  # looked at
+"""Where the programs of the machine keep their files when nobody tells them another place."""
+
+_OF_THE_SYSTEM = ("/run/", "/var/cache/apt", "/var/lib/apt", "/var/lib/dpkg", "/var/log")
+"""Beneath these, others write at any time."""
+
+
+def services(layout: Layout) -> dict[str, Service]:
+    """Every service by its name."""
+    tools = {name: Path(name) for tool in toolchain.TOOLS for name in tool.binaries}
+    return {service.name: service for service in table(layout, tools, "python")}
+
+
+def inhabitants(layout: Layout) -> list[psutil.Process]:
+    """The keeper and every process beneath it: the whole machine."""
+    keeper = machine.keeper(layout)
+    assert keeper is not None, "the sandbox does not run"
+    return [keeper, *keeper.children(recursive=True)]
+
+
+def supervisor(layout: Layout) -> psutil.Process:
+    """The machine's first process."""
+    return _only(each for each in inhabitants(layout) if "supervisor.supervisord" in each.cmdline())
+
+
+def process_of(layout: Layout, service: Service) -> psutil.Process:
+    """The process of a service, by its number on the host."""
+    program, *arguments = service.command
+    return _only(
+        child
+        for child in supervisor(layout).children()
+        if child.cmdline()[1:] == arguments and _name(child.cmdline()[0]) == _name(program)
+    )
+
+
+def namespaces(processes: Iterable[psutil.Process]) -> set[str]:
+    """The PID and network namespaces that these processes live in."""
+    return {
+        os.readlink(f"/proc/{each.pid}/ns/{kind}")
+        for each in processes
+        if each.is_running()
+        for kind in ("pid", "net")
+    }
+
+
+def living_in(some: set[str]) -> list[str]:
+    """Every process on the host that lives in one of these namespaces."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if namespaces([process]) & some:
+                found.append(f"{process.pid} {' '.join(process.cmdline())}")
+        except (OSError, psutil.NoSuchProcess):  # it has ended
+            continue
+    return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Traces:
+    """What a machine could leave on its host."""
+
+    mounts: frozenset[str]
+    links: frozenset[str]
+    rules: frozenset[str]
+    control_groups: frozenset[str]
+    files: frozenset[str]
+
+    def since(self, before: "Traces") -> dict[str, list[str]]:
+        """What came to be there, and what went, between `before` and now."""
+        changes = {}
+        for name in (each.name for each in fields(self)):
+            then, now = getattr(before, name), getattr(self, name)
+            if then != now:
+                changes[name] = [f"+ {each}" for each in sorted(now - then)] + [
+                    f"- {each}" for each in sorted(then - now)
+                ]
+        return changes
+
+
+def traces(layout: Layout) -> Traces:
+    """What there is on the host now."""
+    groups = Path("/sys/fs/cgroup").glob(f"**/{net.CGROUP}")
+    return Traces(
+        mounts=frozenset(Path("/proc/mounts").read_text().splitlines()),
+        links=frozenset(each.name for each in Path("/sys/class/net").iterdir()),
+        rules=frozenset(_rules()),
+        control_groups=frozenset(str(group) for group in groups),
+        files=frozenset(_files(layout)),
+    )
+
+
+def _rules() -> Iterable[str]:
+    """The host's packet filter, in both of the kernel's interfaces, without comments and counters."""
+    for command in ("iptables-save", "iptables-legacy-save", "ip6tables-save", "ip6tables-legacy-save"):
+        if shutil.which(command):
+            said = subprocess.run([command], capture_output=True, text=True, check=True).stdout
+            yield from (
+                f"{command}: {line.partition(' [')[0]}"
+                for line in said.splitlines()
+                if line and not line.startswith("#")
+            )
+
+
+def _files(layout: Layout) -> Iterable[str]:
+    """The files of the checkout, of the home folder's top, and of the places where services like to write."""
+    kept = (str(layout.cache), str(layout.checkout))
+    home = Path.home()
+    yield from (str(path) for path in layout.checkout.iterdir() if path.name != ".pytest_cache")
+    for folder in (home, *(each for each in home.iterdir() if each.is_dir() and not each.is_symlink())):
+        yield from (str(path) for path in folder.iterdir())
+    for place in _PLACES:
+        for folder, inner, files in os.walk(place):
+            inner[:] = [name for name in inner if not f"{folder}/{name}".startswith((*kept, *_OF_THE_SYSTEM))]
+            yield from (f"{folder}/{name}" for name in (*inner, *files))
+
+
+def _name(program: str) -> str:
+    """Without the folder and the version: python3.11 is python."""
+    name = Path(program).name
+    return "python" if name.startswith("python") else name
+
+
+def _only(found: Iterable[psutil.Process]) -> psutil.Process:
+    processes = list(found)
+    assert len(processes) == 1, f"expected one process, found {processes}"
+    return processes[0]

@@ -1,0 +1,107 @@
+"""The site as a visitor comes to it: by DNS, through the balancer, with its certificate verified."""
+
+import http.client
+import re
+import socket
+import ssl
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import dataclass, field
+from email.message import Message
+from pathlib import Path
+
+import dns.resolver
+
+from sandbox import layout as net
+
+PATIENCE = 15
+"""Seconds that one request may take."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What came back."""
+
+    status: int
+    headers: Message
+    body: str
+
+    @property
+    def pod(self) -> str:
+        """The pod that the page says it comes from."""
+        found = re.search(r'id="pod">([^<]+)<', self.body)
+        assert found, f"the page names no pod:\n{self.body}"
+        return found[1]
+
+
+def resolver() -> dns.resolver.Resolver:
+    """Ask the sandbox's name server and nobody else."""
+    asked = dns.resolver.Resolver(configure=False)
+    asked.nameservers = [net.NODE_ADDRESS]
+    asked.lifetime = 5.0
+    return asked
+
+
+def addresses(name: str) -> set[str]:
+    """The addresses that the name server gives for a name."""
+    return {record.to_text() for record in resolver().resolve(name, "A")}
+
+
+def trusting(ca: Path) -> ssl.SSLContext:
+    """A context that trusts one authority, and checks the host's name."""
+    return ssl.create_default_context(cafile=ca)
+
+
+def connect(host: str, port: int, address: str, tls: ssl.SSLContext | None) -> http.client.HTTPConnection:
+    """A connection to `host` at a known address; `tls` verifies that it is the host."""
+    plain = socket.create_connection((address, port), timeout=PATIENCE)
+    connection = http.client.HTTPConnection(host, port, timeout=PATIENCE)
+    try:
+        connection.sock = tls.wrap_socket(plain, server_hostname=host) if tls else plain
+    except BaseException:
+        plain.close()
+        raise
+    return connection
+
+
+def ask(
+    connection: http.client.HTTPConnection,
+    path: str,
+    *,
+    method: str = "GET",
+    headers: Mapping[str, str] | None = None,
+) -> Answer:
+    """One request over a connection, which stays open if the server leaves it so."""
+    # The host's name alone, as a browser sends it for a scheme's own port.
+    connection.request(method, path, headers={"Host": connection.host} | dict(headers or {}))
+    response = connection.getresponse()
+    body = response.read().decode()
+    return Answer(status=response.status, headers=response.headers, body=body)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """The deployed site."""
+
+    host: str
+    ca: Path
+    ports: Mapping[str, int] = field(default_factory=lambda: {"http": 80, "https": 443})
+
+    def connect(self, scheme: str = "https") -> http.client.HTTPConnection:
+        """A connection to one of its addresses, looked up anew."""
+        address = sorted(addresses(self.host))[0]
+        tls = trusting(self.ca) if scheme == "https" else None
+        return connect(self.host, self.ports[scheme], address, tls)
+
+    def ask(
+        self, path: str = "/", *, scheme: str = "https", headers: Mapping[str, str] | None = None
+    ) -> Answer:
+        """One request over a connection of its own."""
+        with closing(self.connect(scheme)) as connection:
+            return ask(connection, path, headers=headers)
+
+    def page(self) -> Answer:
+        """The page, which must be there."""
+        answer = self.ask()
+        assert answer.status == 200, f"{answer.status}: {answer.body}"
+        return answer

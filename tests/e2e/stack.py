@@ -1,0 +1,177 @@
+"""The stack as its user has it: pulumi and kubectl, run from the project in the sandbox's environment."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from sandbox import environment
+from sandbox.layout import Layout
+
+PROJECT = ("Pulumi.yaml", "Pulumi.local.yaml", "__main__.py", "infra", "app")
+"""What the program is made of; the sandbox is no part of it."""
+
+WIDE = {"COLUMNS": "300"}
+"""So that no table of the command line breaks a word that a test looks for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """A command that has ended."""
+
+    code: int
+    out: str
+    err: str
+    seconds: float
+
+    @property
+    def said(self) -> str:
+        """All that it wrote."""
+        return self.out + self.err
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What an `up`, `refresh` or `destroy` did, from the engine's own events."""
+
+    done: Done
+    steps: list[tuple[str, str]]
+    """The label and the operation of each resource in the order in which the steps ended; those that stayed the
+    same are left out. The label is the type and the logical name: `kubernetes:core/v1:Service web-service`."""
+    messages: str
+    """What went to the user as diagnostics."""
+
+    @property
+    def operations(self) -> dict[str, str]:
+        """The steps by label."""
+        return dict(self.steps)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stack:
+    """A stack and the folder that its project is in."""
+
+    layout: Layout
+    folder: Path
+    name: str = environment.STACK
+
+    def run(
+        self, *command: str, check: bool = True, timeout: float = 300, stdin: str | None = None
+    ) -> Done:
+        """Run a command of the sandbox's environment; it must succeed unless `check` is off."""
+        began = time.monotonic()
+        ended = subprocess.run(
+            command,
+            cwd=self.folder,
+            env=os.environ | environment.variables(self.layout),
+            capture_output=True,
+            text=True,
+            input=stdin,
+            timeout=timeout,
+            check=False,
+        )
+        done = Done(
+            code=ended.returncode, out=ended.stdout, err=ended.stderr, seconds=time.monotonic() - began
+        )
+        assert not check or done.code == 0, f"{' '.join(command)} ended with {done.code}:\n{done.said}"
+        return done
+
+    def pulumi(self, *arguments: str, check: bool = True, timeout: float = 300) -> Done:
+        """Run pulumi on this stack."""
+        return self.run(
+            "pulumi", *arguments, "--non-interactive", f"--stack={self.name}", check=check, timeout=timeout
+        )
+
+    def change(self, verb: str, *options: str, check: bool = True, timeout: float = 300) -> Change:
+        """`up`, `refresh` or `destroy`, without the preview before it."""
+        done = self.pulumi(
+            verb, "--yes", "--skip-preview", "--json", *options, check=check, timeout=timeout
+        )
+        events = [json.loads(line) for line in done.out.splitlines() if line.startswith("{")]
+        ended = [event["resOutputsEvent"]["metadata"] for event in events if "resOutputsEvent" in event]
+        said = [event["diagnosticEvent"]["message"] for event in events if "diagnosticEvent" in event]
+        return Change(
+            done=done,
+            steps=[(label(step["urn"]), step["op"]) for step in ended if step["op"] != "same"],
+            messages="".join(said) + done.err,
+        )
+
+    def plan(self, *options: str) -> Change:
+        """What `up` would do, from `preview`."""
+        done = self.pulumi("preview", "--json", *options)
+        document = json.loads(done.out)
+        return Change(
+            done=done,
+            steps=[(label(step["urn"]), step["op"]) for step in document["steps"] if step["op"] != "same"],
+            messages="".join(each["message"] for each in document.get("diagnostics", ())) + done.err,
+        )
+
+    def outputs(self) -> dict[str, Any]:
+        """The stack's outputs, secrets as `[secret]`."""
+        values: dict[str, Any] = json.loads(self.pulumi("stack", "output", "--json").out)
+        return values
+
+    def resources(self) -> set[str]:
+        """The label of everything in the state."""
+        deployment = json.loads(self.pulumi("stack", "export").out)["deployment"]
+        return {label(each["urn"]) for each in deployment.get("resources") or ()}
+
+    def kubectl(self, *arguments: str, stdin: str | None = None) -> str:
+        """What kubectl prints."""
+        return self.run("kubectl", *arguments, stdin=stdin).out
+
+    def objects(self, *arguments: str) -> Any:
+        """What `kubectl get` finds, as it is in the API."""
+        return json.loads(self.kubectl("get", *arguments, "--output=json"))
+
+    def sandbox(self, verb: str, *, check: bool = True, timeout: float = 600) -> Done:
+        """Run a command of the sandbox: `up`, `down`, `start`, `status`."""
+        began = time.monotonic()
+        ended = subprocess.run(
+            [sys.executable, "-m", "sandbox", verb],
+            cwd=self.layout.checkout,
+            env=os.environ | WIDE,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+        done = Done(
+            code=ended.returncode, out=ended.stdout, err=ended.stderr, seconds=time.monotonic() - began
+        )
+        assert not check or done.code == 0, f"sandbox {verb} ended with {done.code}:\n{done.said[-6000:]}"
+        return done
+
+    def copied(self, to: Path, *, name: str | None = None) -> "Stack":
+        """The same program in another folder, to be changed there, for the same stack or a new one."""
+        to.mkdir()
+        for part in PROJECT:
+            source = self.layout.checkout / part
+            copy = shutil.copytree if source.is_dir() else shutil.copy2
+            copy(source, to / part)
+        for link in (".venv", ".sandbox"):
+            (to / link).symlink_to(self.layout.checkout / link)
+        if name is not None:
+            (to / "Pulumi.local.yaml").rename(to / f"Pulumi.{name}.yaml")
+        return replace(self, folder=to, name=name or self.name)
+
+
+def label(urn: str) -> str:
+    """The type and the logical name in a URN (`urn:pulumi:stack::project::parents$type::name`)."""
+    *_, types, name = urn.split("::")
+    return f"{types.rpartition('$')[2]} {name}"
+
+
+def edited(file: Path, changes: Mapping[str, str]) -> None:
+    """Replace texts in a file, each of which must be there."""
+    content = file.read_text()
+    for old, new in changes.items():
+        assert old in content, f"{file} has no {old!r}"
+        content = content.replace(old, new)
+    file.write_text(content)

@@ -1,0 +1,106 @@
+"""What runs is what was pushed, and nobody pulls it without the registry's login."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from sandbox import layout as net
+from sandbox.layout import Layout
+from tests.e2e import cloud
+from tests.e2e.stack import Stack
+from tests.e2e.waiting import eventually
+
+pytestmark = pytest.mark.timeout(90, func_only=True)
+
+POD = "e2e-pull"
+
+
+@pytest.fixture(scope="module")
+def reference(outputs: dict[str, Any]) -> str:
+    """The image by digest, as the stack gives it out."""
+    return str(outputs["image"])
+
+
+@pytest.fixture(scope="module")
+def manifest(reference: str) -> str:
+    """The path in the registry's API of what runs."""
+    repository, _, digest = reference.partition("@")
+    assert repository == f"{net.REGISTRY}/{cloud.REPOSITORY}"
+    return f"/v2/{cloud.REPOSITORY}/manifests/{digest}"
+
+
+@pytest.fixture
+def pod(stack: Stack) -> Iterator[None]:
+    """Nothing is left of the test's pod."""
+    yield
+    stack.kubectl("delete", "pod", POD, "--ignore-not-found", "--now")
+
+
+def _start(stack: Stack, image: str, *, secrets: list[str]) -> None:
+    """Start a pod that has to ask the registry for the image, even if the node has it."""
+    container = {"name": "only", "image": image, "imagePullPolicy": "Always", "command": ["sleep", "600"]}
+    manifest = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": POD},
+        "spec": {
+            "containers": [container],
+            "imagePullSecrets": [{"name": name} for name in secrets],
+            "terminationGracePeriodSeconds": 1,
+        },
+    }
+    stack.kubectl("apply", "--filename=-", stdin=json.dumps(manifest))
+
+
+def test_the_deployment_runs_two_of_two_on_that_digest(stack: Stack, reference: str) -> None:
+    deployment = stack.objects("deployment/ejemplo-django")
+    status = deployment["status"]
+    counts = {status[name] for name in ("replicas", "updatedReplicas", "readyReplicas", "availableReplicas")}
+    assert counts == {deployment["spec"]["replicas"]} == {2}
+    [container] = deployment["spec"]["template"]["spec"]["containers"]
+    assert container["image"] == reference
+
+
+def test_the_pods_run_what_that_digest_names(stack: Stack, reference: str) -> None:
+    pods = stack.objects("pods", "--selector=app=ejemplo-django")["items"]
+    assert {status["imageID"] for pod in pods for status in pod["status"]["containerStatuses"]} == {reference}
+
+
+def test_the_registry_has_that_digest_for_who_logs_in(layout: Layout, manifest: str) -> None:
+    answer = cloud.registry(layout, manifest, password=cloud.password(layout))
+    assert answer.status == 200
+    assert manifest.endswith(answer.headers["Docker-Content-Digest"])
+
+
+@pytest.mark.parametrize("login", [None, "not-the-password"])
+def test_the_registry_refuses_who_does_not(layout: Layout, manifest: str, login: str | None) -> None:
+    assert cloud.registry(layout, manifest, password=login).status == 401
+
+
+@pytest.mark.usefixtures("pod")
+def test_a_pod_without_the_secret_is_refused_the_image(stack: Stack, reference: str) -> None:
+    _start(stack, reference, secrets=[])
+
+    def refused() -> str:
+        [status] = stack.objects(f"pod/{POD}")["status"]["containerStatuses"]
+        assert status["state"]["waiting"]["reason"] == "ErrImagePull"
+        return str(status["state"]["waiting"]["message"])
+
+    message = eventually(refused, within=60)
+    assert "401 Unauthorized" in message or "authorization failed" in message
+
+
+@pytest.mark.usefixtures("pod")
+def test_a_pod_with_the_secret_gets_it(stack: Stack, reference: str) -> None:
+    _start(stack, reference, secrets=["regcred"])
+    stack.kubectl("wait", f"pod/{POD}", "--for=condition=Ready", "--timeout=60s")
+
+
+def test_regcred_is_the_only_login_that_the_pods_have(stack: Stack) -> None:
+    template = stack.objects("deployment/ejemplo-django")["spec"]["template"]["spec"]
+    assert template["imagePullSecrets"] == [{"name": "regcred"}]
+    account = stack.objects(f"serviceaccount/{template.get('serviceAccountName', 'default')}")
+    assert not account.get("imagePullSecrets")
+    assert stack.objects("secret/regcred")["type"] == "kubernetes.io/dockerconfigjson"

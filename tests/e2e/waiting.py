@@ -1,0 +1,23 @@
+"""Waiting for what comes about by itself."""
+
+import http.client
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+PAUSE = 0.2
+"""Seconds between two looks."""
+
+
+def eventually(look: Callable[[], T], *, within: float) -> T:
+    """What `look` gives, once it raises nothing; its last error when that takes longer than `within` seconds."""
+    deadline = time.monotonic() + within
+    while True:
+        try:
+            return look()
+        except (AssertionError, OSError, http.client.HTTPException):
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(PAUSE)
