@@ -27,7 +27,6 @@ from sandbox import (
     supervise,
     toolchain,
 )
-from sandbox import layout as net
 from sandbox.errors import SandboxError
 from sandbox.layout import Layout, here
 

@@ -133,11 +133,11 @@ def _keep(layout: Layout) -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     me = psutil.Process()
     (layout.root / "machine.pid").write_text(f"{me.pid} {me.create_time()}")
+    go_in, go_out = os.pipe()
     inside = [sys.executable, "-m", "sandbox.machine", "inside"]
     # --kill-child: the kernel ends the machine when its keeper goes, however it goes (unshare(1)).
     holder = subprocess.Popen(
-        ["unshare", *_NAMESPACES, "--fork", "--mount-proc", "--kill-child=KILL", "--", *inside],
-        stdin=subprocess.PIPE,
+        ["unshare", *_NAMESPACES, "--fork", "--mount-proc", "--kill-child=KILL", "--", *inside], stdin=go_in
     )
     slirp: subprocess.Popen[bytes] | None = None
     try:
@@ -158,9 +158,7 @@ def _keep(layout: Layout) -> None:
         os.close(exit_[0])
         if os.read(ready[0], 1) != b"1":
             raise RuntimeError("slirp4netns ended before it was ready")
-        assert holder.stdin is not None
-        holder.stdin.write(b"\n")
-        holder.stdin.close()
+        os.write(go_out, b"\n")
         while holder.poll() is None and slirp.poll() is None:
             time.sleep(0.2)
     finally:
@@ -209,7 +207,7 @@ def _inside(layout: Layout) -> None:
     _run("ip", "link", "set", "lo", "up")
     if sys.stdin.readline() != "\n":
         raise RuntimeError("the keeper ended before the network was there")
-    os.execv(
+    os.execv(  # noqa: S606  # no shell is wanted: the supervisor takes this process's place
         sys.executable,
         [sys.executable, "-m", "supervisor.supervisord", "-n", "-c", str(layout.etc / "supervisord.conf")],
     )

@@ -1,6 +1,7 @@
 """The start: nothing begins before what it needs, and nothing begins after a failure."""
 
 import threading
+from functools import partial
 
 import pytest
 
@@ -16,7 +17,7 @@ def test_a_step_runs_only_after_everything_it_needs() -> None:
     needs = {"kubelet": ("apiserver", "containerd"), "apiserver": ("etcd",), "etcd": (), "containerd": ()}
 
     _run(
-        {name: Step(needs=before, run=lambda name=name: done.append(name)) for name, before in needs.items()},
+        {name: Step(needs=before, run=partial(done.append, name)) for name, before in needs.items()},
         ignore,
     )
 
@@ -27,7 +28,10 @@ def test_a_step_runs_only_after_everything_it_needs() -> None:
 def test_steps_that_do_not_need_each_other_run_side_by_side() -> None:
     meeting = threading.Barrier(2, timeout=5)
 
-    _run({name: Step(needs=(), run=lambda: meeting.wait()) for name in ("etcd", "moto")}, ignore)
+    def meet() -> None:
+        meeting.wait()
+
+    _run({name: Step(needs=(), run=meet) for name in ("etcd", "moto")}, ignore)
 
 
 def test_what_needs_a_failed_step_never_runs_and_the_failure_is_told() -> None:

@@ -22,12 +22,12 @@ def quiet(what: str, done: int, total: int) -> None:
 @pytest.fixture
 def server() -> Iterator[str]:
     class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:  # noqa: N802  # the name that http.server calls
+        def do_GET(self) -> None:  # the name that http.server calls
             self.send_response(200)
             self.end_headers()
             self.wfile.write(CONTENT)
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # as the base class has it
+        def log_message(self, format: str, *args: object) -> None:  # as the base class has it
             pass
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:

@@ -1,0 +1,37 @@
+"""What one look at one thing found."""
+
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+
+
+class State(StrEnum):
+    """How a thing is."""
+
+    OK = "ok"
+    MISSING = "missing"
+    WRONG = "wrong"
+    UNKNOWN = "unknown"
+    """It could not be looked at; another finding says why, or this one does."""
+    NOT_NEEDED = "not needed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One line of the doctor's table."""
+
+    check: str
+    """What was looked at."""
+    state: State
+    found: str
+    """What there is, in which version, or what the reason is."""
+    mend: str = ""
+    """The one command that mends it, or, where no command can, what to do; empty when nothing is to be mended."""
+
+    @property
+    def bad(self) -> bool:
+        """Whether it has to be mended before an `up`."""
+        return self.state in (State.MISSING, State.WRONG)
+
+    def plain(self) -> dict[str, str]:
+        """The finding as JSON has it."""
+        return {key: str(value) for key, value in asdict(self).items()}

@@ -1,0 +1,96 @@
+"""A configuration that the program accepts, and what the cloud would answer to what it declares for it.
+
+For the recorder: no value of it is real, and no two secrets are alike, so that each can be told wherever it turns up.
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+Inputs = dict[str, Any]
+"""The inputs of a resource, or a configuration by its keys."""
+
+KUBECONFIG = """\
+apiVersion: v1
+kind: Config
+clusters: [{name: test, cluster: {server: "https://cluster.test:6443"}}]
+users: [{name: admin, user: {token: kubeconfig-token}}]
+contexts: [{name: admin@test, context: {cluster: test, user: admin}}]
+current-context: admin@test
+"""
+PASSWORD = "registry-password-of-the-tests"
+DIGEST = "registry.example.test:5000/contraslash/ejemplo-django@sha256:" + "5" * 64
+CERTIFICATE = "arn:aws:acm:us-east-1:000000000000:certificate/requested"
+ELB = "a0b1c2.us-east-1.elb.amazonaws.com"
+MADE_KEY = "the-key-that-the-random-key-made"
+NAME_SERVERS = ["ns-1.awsdns.test", "ns-2.awsdns.test"]
+
+
+def _nothing(name: str, inputs: Inputs) -> Inputs:
+    return {}
+
+
+def _object(name: str, inputs: Inputs) -> Inputs:
+    """Name a Kubernetes object as the provider does when the program gives it no name."""
+    metadata = inputs.get("metadata", {})
+    return {"metadata": {"name": f"{name}-0a1b2c3d", **metadata}}
+
+
+COMPUTED: Mapping[str, Callable[[str, Inputs], Inputs]] = {
+    "pulumi:providers:aws": _nothing,
+    "pulumi:providers:kubernetes": _nothing,
+    "aws:route53/zone:Zone": lambda _, inputs: {"zoneId": "ZONE", "nameServers": NAME_SERVERS},
+    "aws:route53/record:Record": lambda _, inputs: {"fqdn": inputs["name"]},
+    "aws:acm/certificate:Certificate": lambda _, inputs: {
+        "arn": CERTIFICATE,
+        "domainValidationOptions": [
+            {
+                "domainName": inputs["domainName"],
+                "resourceRecordName": f"_proof.{inputs['domainName']}",
+                "resourceRecordType": "CNAME",
+                "resourceRecordValue": "_proof.acm.test",
+            }
+        ],
+    },
+    "aws:acm/certificateValidation:CertificateValidation": _nothing,
+    "aws:s3/bucket:Bucket": lambda _, inputs: {"arn": f"arn:aws:s3:::{inputs['bucket']}"},
+    "aws:s3/bucketOwnershipControls:BucketOwnershipControls": _nothing,
+    "aws:s3/bucketPolicy:BucketPolicy": _nothing,
+    "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock": _nothing,
+    "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration": _nothing,
+    "aws:s3/bucketVersioning:BucketVersioning": _nothing,
+    "docker:index/image:Image": lambda _, inputs: {"repoDigest": DIGEST},
+    "kubernetes:apps/v1:Deployment": _object,
+    "kubernetes:core/v1:Secret": _object,
+    "kubernetes:core/v1:Service": lambda name, inputs: {
+        **_object(name, inputs),
+        "status": {"loadBalancer": {"ingress": [{"hostname": ELB}]}},
+    },
+    "kubernetes:policy/v1:PodDisruptionBudget": _object,
+    "pulumi-python:dynamic/ejemplo-django:RandomKey": lambda _, inputs: {"value": MADE_KEY},
+}
+INVOKES: Mapping[str, Inputs] = {"aws:elb/getHostedZoneId:getHostedZoneId": {"id": "ELB-ZONE"}}
+
+
+def settings(directory: Path) -> Inputs:
+    """A configuration that is accepted, by key, with the files that it names made in the directory."""
+    (directory / "kubeconfig").write_text(KUBECONFIG)
+    (directory / "password").write_text(f"{PASSWORD}\n")
+    (directory / "context").mkdir(exist_ok=True)
+    (directory / "context" / "Dockerfile").touch()
+    return {
+        "domain": "dev.example.com",
+        "aws": {"region": "us-east-1", "tags": {"project": "ejemplo-django"}},
+        "cluster": {
+            "driver": "existing",
+            "name": "useast1.dev.example.com",
+            "kubeconfigFile": str(directory / "kubeconfig"),
+        },
+        "registry": {
+            "server": "registry.example.test:5000",
+            "username": "ci",
+            "email": "ci@example.test",
+            "passwordFile": str(directory / "password"),
+        },
+        "image": {"context": str(directory / "context")},
+    }
