@@ -1,0 +1,119 @@
+"""What is killed comes back: one service by the supervisor, all of them by `make up`."""
+
+import signal
+from collections.abc import Callable, Iterable
+
+import psutil
+import pytest
+
+from sandbox import machine, supervise
+from sandbox.layout import Layout, here
+from tests.e2e import cloud
+from tests.e2e.conftest import Times
+from tests.e2e.machine import inhabitants, process_of, services, supervisor
+from tests.e2e.site import Site
+from tests.e2e.stack import Stack
+from tests.e2e.waiting import eventually
+
+pytestmark = pytest.mark.timeout(300, func_only=True)
+
+HEALING = 60
+"""Seconds until a killed service is healthy, and the site answers, again."""
+
+
+def _state(layout: Layout, name: str) -> supervise.State:
+    [state] = [each for each in supervise.states(layout) if each.name == name]
+    return state
+
+
+def _kill_and_await(layout: Layout, name: str) -> None:
+    """Kill the service's process, and wait until another one does its work."""
+    service, before = services(layout)[name], _state(layout, name)
+    process = process_of(layout, service)
+    process.send_signal(signal.SIGKILL)
+
+    def healed() -> None:
+        assert not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+        state = _state(layout, name)
+        assert state.running
+        assert state.healed == before.healed + 1
+        assert process_of(layout, service).pid != process.pid
+        service.healthy()
+
+    eventually(healed, within=HEALING)
+
+
+@pytest.mark.parametrize("name", sorted(services(here())))
+def test_a_killed_service_is_started_again_and_status_says_so(
+    stack: Stack, layout: Layout, site: Site, name: str
+) -> None:
+    _kill_and_await(layout, name)
+    status = stack.sandbox("status")
+    [line] = [each for each in status.out.splitlines() if each.startswith(f"│ {name} ")]
+    assert "running, healed" in line
+    assert "SIGKILL" in line
+    if name != "moto":  # who forgets everything; the next test is about that
+        eventually(site.page, within=HEALING)
+
+
+def test_what_the_aws_api_forgot_is_made_again_by_the_next_up(
+    stack: Stack, layout: Layout, site: Site, times: Times
+) -> None:
+    """moto keeps its memory in its process. Whatever the test above did, it is lost here."""
+    _kill_and_await(layout, "moto")
+    assert cloud.aws()["hosted zones"] == []
+    done = stack.sandbox("up")
+    eventually(site.page, within=HEALING)
+    times.hold("`make up` after AWS forgot everything", done.seconds, limit=120)
+
+
+@pytest.mark.parametrize("name", ["kubelet", "balancers", "names", "docker", "registry"])
+def test_the_services_still_work_together(stack: Stack, name: str) -> None:
+    """A process that runs and answers its health check may still have lost its work."""
+    assert services(stack.layout)[name].healthy() is None  # type: ignore[func-returns-value]  # raises if not
+
+
+def _supervisor(layout: Layout) -> Iterable[psutil.Process]:
+    return [supervisor(layout)]
+
+
+def _keeper(layout: Layout) -> Iterable[psutil.Process]:
+    return inhabitants(layout)[:1]
+
+
+def _slirp(layout: Layout) -> Iterable[psutil.Process]:
+    return [each for each in inhabitants(layout) if each.name() == "slirp4netns"]
+
+
+def _everything(layout: Layout) -> Iterable[psutil.Process]:
+    return inhabitants(layout)
+
+
+@pytest.mark.parametrize(
+    "victims",
+    [_supervisor, _keeper, _slirp, _everything],
+    ids=["the supervisor", "the keeper", "the way out", "everything, as a reboot would"],
+)
+def test_up_works_again_after_the_machine_itself_was_killed(
+    stack: Stack,
+    layout: Layout,
+    site: Site,
+    times: Times,
+    victims: Callable[[Layout], Iterable[psutil.Process]],
+    request: pytest.FixtureRequest,
+) -> None:
+    before = inhabitants(layout)
+    for victim in victims(layout):
+        if victim.is_running():
+            victim.send_signal(signal.SIGKILL)
+
+    def dead() -> None:
+        assert machine.keeper(layout) is None
+        assert [each for each in before if each.is_running()] == []
+
+    eventually(dead, within=30)
+    assert stack.sandbox("status", check=False).code == 1
+    done = stack.sandbox("up")
+    eventually(site.page, within=HEALING)
+    assert stack.plan("--expect-no-changes").steps == []
+    times.hold(f"`make up` after a kill -9 of {request.node.callspec.id}", done.seconds, limit=120)
