@@ -4,6 +4,7 @@ import sys
 
 import typer
 
+from ops import comment
 from ops.errors import OpsError
 
 app = typer.Typer(
@@ -20,7 +21,8 @@ def _ops() -> None:
     """What is done with a stack around `pulumi up`."""
 
 
-# One line for each command, by its name: app.command("comment")(comment.run).
+# One line for each command, by its name.
+app.command("comment")(comment.run)
 
 
 def main() -> None:

@@ -20,8 +20,8 @@ class Price:
     """What one resource of a type costs."""
 
     type: str
-    when: Mapping[str, Any]
-    """Values of its inputs, by path, with which it costs that."""
+    when: tuple[tuple[str, Any], ...]
+    """Paths of inputs, each with the value with which it costs that."""
     what: str
     monthly: Decimal
     """USD."""
@@ -30,7 +30,7 @@ class Price:
 
     def meets(self, type_: str, inputs: Mapping[str, Any]) -> bool:
         """Say whether a resource costs this."""
-        return type_ == self.type and all(_is(inputs, path, value) for path, value in self.when.items())
+        return type_ == self.type and all(_is(inputs, path, value) for path, value in self.when)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +66,7 @@ def table(path: Path = _TABLE) -> Table:
     prices = tuple(
         Price(
             type=each["type"],
-            when=_Frozen(each.get("when", {})),
+            when=tuple(each.get("when", {}).items()),
             what=each["what"],
             monthly=each["hourly"] * hours if "hourly" in each else each["monthly"],
             source=each["source"],
@@ -105,9 +105,3 @@ def _is(inputs: Mapping[str, Any], path: str, value: Any) -> bool:
     except KeyError:
         return False
 
-
-class _Frozen(dict[str, Any]):
-    """A mapping that is never changed, and so may be part of what a price is counted by."""
-
-    def __hash__(self) -> int:  # type: ignore[override]  # dict declares itself without one
-        return hash(tuple(sorted(self.items())))

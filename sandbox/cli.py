@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -149,16 +150,22 @@ def _resolve(tool: toolchain.Tool, layout: Layout, progress: Progress) -> dict[s
 
 
 def _pulumi(layout: Layout, *arguments: str) -> None:
+    """Run the engine on the terminal. Raises SandboxError when it fails or is interrupted."""
+    environment.release_abandoned_lock(layout)
     command = [str(layout.bin / "pulumi"), *arguments]
-    done = subprocess.run(
-        command, cwd=layout.checkout, env=os.environ | environment.variables(layout), check=False
-    )
-    if done.returncode:
+    process = subprocess.Popen(command, cwd=layout.checkout, env=os.environ | environment.variables(layout))
+    # Ctrl-C reaches the engine by itself: let it end in order, and keep the state.
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        process.wait()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if process.returncode:
         raise SandboxError(
             f"`pulumi {' '.join(arguments)}` failed.",
             why="What it says above is the reason.",
-            do=f"Mend it and run the command again; `source {layout.root / 'env'}` gives your own shell the sandbox's "
-            "pulumi, kubectl, docker and aws to look around with.",
+            do="Mend it and run the command again. To look around with the sandbox's own pulumi, kubectl, docker "
+            f"and aws: `source {layout.root / 'env'}`.",
         )
 
 

@@ -1,6 +1,7 @@
 """What the user's own `pulumi`, `kubectl`, `docker` and `aws` need to work on the sandbox: a PATH and variables."""
 
 import importlib.metadata
+import json
 import os
 import shlex
 import shutil
@@ -8,7 +9,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
+
 from sandbox import toolchain
+from sandbox.errors import SandboxError
 from sandbox.layout import Layout
 from sandbox.services import aws_environment
 
@@ -107,13 +111,28 @@ def _provider(layout: Layout, name: str) -> bool:
 
 def select_stack(layout: Layout) -> None:
     """Make the stack `local`, or select it when it is there."""
-    subprocess.run(
-        [str(layout.bin / "pulumi"), "stack", "select", "--create", STACK],
-        cwd=layout.checkout,
-        env=os.environ | variables(layout),
-        check=True,
-        capture_output=True,
+    _pulumi(layout, "stack", "select", "--create", STACK)
+
+
+def release_abandoned_lock(layout: Layout) -> None:
+    """Release the stack when the engines that locked it were killed: nobody else would. A living one keeps it."""
+    locks = list((layout.root / "stacks" / ".pulumi" / "locks").rglob("*.json"))
+    if locks and not any(psutil.pid_exists(json.loads(lock.read_text())["pid"]) for lock in locks):
+        _pulumi(layout, "cancel", "--yes", "--stack", STACK)
+
+
+def _pulumi(layout: Layout, *arguments: str) -> None:
+    command = [str(layout.bin / "pulumi"), *arguments]
+    environment = os.environ | variables(layout)
+    said = subprocess.run(
+        command, cwd=layout.checkout, env=environment, check=False, capture_output=True, text=True
     )
+    if said.returncode:
+        raise SandboxError(
+            f"`pulumi {' '.join(arguments)}` failed.",
+            why=said.stderr.strip() or said.stdout.strip(),
+            do="When nothing else helps, `make down` and `make up` start afresh.",
+        )
 
 
 def _link(path: Path, target: Path) -> None:

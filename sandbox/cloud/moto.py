@@ -79,7 +79,7 @@ def _issue_from_authority(layout: Layout) -> None:
 
 
 def _balancers_as_aws_makes_them() -> None:
-    """A classic ELB is born with a health check, and a listener keeps its InstanceProtocol."""
+    """A classic ELB is born with a health check; a listener keeps its InstanceProtocol; several go in one call."""
     create = LoadBalancer.__init__
 
     def init(self: LoadBalancer, *args: Any, **kwargs: Any) -> None:
@@ -102,6 +102,14 @@ def _balancers_as_aws_makes_them() -> None:
         return balancer
 
     _change(ELBBackend, "create_load_balancer_listeners", create_load_balancer_listeners)
+
+    def delete_load_balancer_listeners(self: ELBBackend, name: str, ports: list[int]) -> Any:
+        balancer = self.get_load_balancer(name)
+        # moto keeps whatever differs from any one of the ports: of two to delete, it would keep both.
+        balancer.listeners = [each for each in balancer.listeners if int(each.load_balancer_port) not in ports]
+        return balancer
+
+    _change(ELBBackend, "delete_load_balancer_listeners", delete_load_balancer_listeners)
 
 
 def _keep_instance_protocols(balancer: LoadBalancer, ports: list[dict[str, Any]]) -> None:

@@ -3,7 +3,9 @@
 import os
 import shutil
 import subprocess
-from typing import Any
+import sys
+from contextlib import closing
+from urllib.request import parse_http_list, parse_keqv_list
 
 import docker
 import requests
@@ -23,14 +25,14 @@ def daemon(image: Image) -> Finding:
     """Ask the daemon for its version, and compare its architecture with the image's platform."""
     host = _host()
     try:
-        with _client(host) as client:
+        with closing(docker.DockerClient(base_url=host, timeout=SECONDS)) as client:
             said = client.version()
     except (DockerException, requests.RequestException) as error:
         return Finding(
             check="Docker",
             state=State.MISSING,
             found=f"no daemon answers at {host}: {_reason(error)}",
-            mend="docker desktop start" if shutil.which("docker-desktop") else "sudo systemctl start docker",
+            mend=_start(),
         )
     platform = f"{said['Os']}/{_ARCHITECTURES.get(said['Arch'], said['Arch'])}"
     found = f"{said['Version']} at {host}, {platform}"
@@ -86,7 +88,7 @@ def _login(settings: Registry, password: str, *, repository: str) -> str | None:
     if scheme.lower() == "basic":
         answer = requests.get(url, auth=login, timeout=SECONDS)
     elif scheme.lower() == "bearer":
-        asked = requests.utils.parse_dict_header(said)
+        asked = parse_keqv_list(parse_http_list(said))
         scope = f"repository:{repository}:pull,push"
         answer = requests.get(
             asked["realm"],
@@ -108,7 +110,7 @@ def _login(settings: Registry, password: str, *, repository: str) -> str | None:
 
 def _login_of_daemon(settings: Registry, password: str) -> str | None:
     """Have the daemon log in; the reason when it is refused. Raises DockerException when nobody answers."""
-    with _client(_host()) as client:
+    with closing(docker.DockerClient(base_url=_host(), timeout=SECONDS)) as client:
         try:
             client.login(username=settings.username, password=password, registry=settings.server, reauth=True)
         except APIError as error:
@@ -124,22 +126,15 @@ def _url(server: str) -> str:
     return f"http://{server}" if host == "localhost" or host.startswith("127.") else f"https://{server}"
 
 
-class _client:  # noqa: N801  # read as the function that it is to its callers
-    """The daemon's client for one block."""
-
-    def __init__(self, host: str) -> None:
-        self._client = docker.DockerClient(base_url=host, timeout=SECONDS)
-
-    def __enter__(self) -> docker.DockerClient:
-        return self._client
-
-    def __exit__(self, *_: Any) -> None:
-        self._client.close()
-
-
 def _host() -> str:
     """Where the daemon is: DOCKER_HOST, or the context that `docker context use` chose."""
     return os.environ.get("DOCKER_HOST") or str(ContextAPI.get_current_context().Host)
+
+
+def _start() -> str:
+    if "DOCKER_HOST" in os.environ:
+        return "unset DOCKER_HOST"
+    return "sudo systemctl start docker" if sys.platform == "linux" else "docker desktop start"
 
 
 def _emulates(platform: str) -> bool:

@@ -1,0 +1,152 @@
+"""`make doctor`: what a stack needs of this machine and of the services around it, what of it is there, and the one
+command that mends what is not.
+"""
+
+import json
+import re
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Annotated
+
+import dns.resolver
+import typer
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from infra.config import ConfigError
+from ops import engine, recorder, settings
+from ops.doctor import cloud, cluster, images, machine
+from ops.doctor.finding import Finding, State
+from ops.errors import OpsError
+
+_SECRETS = ("registry.password", "cluster.kubeconfig", "app.secretKey")
+"""The keys whose values `infra.config` takes encrypted only."""
+
+_COLOURS = {State.OK: "green", State.MISSING: "red", State.WRONG: "red", State.UNKNOWN: "yellow"}
+
+
+def run(
+    stack: Annotated[str, typer.Option("--stack", help="The stack to look at.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
+    resolver: Annotated[
+        str, typer.Option(help="The address of the name server to ask; the machine's own by default.")
+    ] = "",
+) -> None:
+    """Say what a stack needs, what of it is there, and the command that mends what is not; exit 1 for the latter."""
+    found = examine(stack, resolver=_resolver(resolver))
+    if as_json:
+        print(json.dumps([each.plain() for each in found], indent=2))
+    else:
+        _show(found)
+    if any(each.bad for each in found):
+        raise typer.Exit(1)
+
+
+def examine(
+    stack: str, *, project: Path = engine.PROJECT, resolver: dns.resolver.Resolver | None = None
+) -> list[Finding]:
+    """Look at everything that the stack needs. Raises nothing for what is missing: that is a finding."""
+    found = [
+        machine.python(),
+        machine.packages(project),
+        machine.cli(project),
+        *machine.plugins(project),
+    ]
+    try:
+        handed = settings.handed(stack, project=project)
+        values = {key: each["value"] for key, each in handed.items()}
+        encrypted = [key for key, each in handed.items() if each["secret"]]
+        read = settings.checked(values, encrypted=encrypted, stack=stack, project=project)
+    except OpsError as error:
+        return [*found, refused(error, stack)]
+    tokens = {
+        each.type
+        for each in recorder.record(recorder.whole_program, values=values, encrypted=encrypted).resources
+        if each.type.startswith("kubernetes:")
+    }
+    return [
+        *found,
+        Finding(check="configuration", state=State.OK, found=f"Pulumi.{stack}.yaml"),
+        *_around(read, tokens, resolver),
+    ]
+
+
+def refused(error: OpsError, stack: str) -> Finding:
+    """What to do about a configuration that could not be read, or that the program refuses."""
+    check, found = "configuration", str(error)
+    if isinstance(error.__cause__, ConfigError):
+        problems = re.findall(r"^  - (.*)$", found, flags=re.MULTILINE)
+        key, _, what = problems[0].partition(": ")
+        if what.startswith("unknown key"):
+            mend = f"pulumi config rm --stack {stack} --path {key}"
+        else:
+            secret = "--secret " if key in _SECRETS else ""
+            mend = f"pulumi config set --stack {stack} {secret}--path {key}"
+        return Finding(check=check, state=State.WRONG, found="; ".join(problems), mend=mend)
+    if "no stack named" in found:
+        return Finding(check=check, state=State.MISSING, found=found, mend=f"make new-stack STACK={stack}")
+    if "passphrase" in found:
+        mend = "read -rs PULUMI_CONFIG_PASSPHRASE && export PULUMI_CONFIG_PASSPHRASE"
+        return Finding(check=check, state=State.WRONG, found=found, mend=mend)
+    if "logged in" in found or "login" in found:
+        return Finding(check=check, state=State.MISSING, found=found, mend="pulumi login")
+    return Finding(
+        check=check, state=State.UNKNOWN, found=found, mend=f"pulumi config --stack {stack} --show-secrets"
+    )
+
+
+def _around(stack: settings.Stack, tokens: set[str], resolver: dns.resolver.Resolver | None) -> list[Finding]:
+    """Ask every service at the same time: each may take seconds to not answer."""
+    its = stack.settings
+    checks: list[Callable[[], list[Finding]]] = [
+        lambda: [images.daemon(its.image)],
+        lambda: [images.registry(its.registry, stack.password, repository=its.image.repository)],
+        lambda: [cloud.identity(its.aws)],
+        lambda: [cloud.delegation(its.aws, its.domain, resolver=resolver)],
+        lambda: [machine.driver(its.cluster.driver)],
+        lambda: _cluster(stack, tokens),
+    ]
+    with ThreadPoolExecutor(max_workers=len(checks)) as pool:
+        return [each for found in pool.map(lambda check: check(), checks) for each in found]
+
+
+def _cluster(stack: settings.Stack, tokens: set[str]) -> list[Finding]:
+    if stack.kubeconfig is None:
+        found = f"driver {stack.settings.cluster.driver} makes it"
+        return [Finding(check="cluster", state=State.NOT_NEEDED, found=found)]
+    first, reached = cluster.reach(stack.kubeconfig)
+    if reached is None:
+        return [first]
+    namespace = stack.settings.namespace
+    return [
+        first,
+        cluster.nodes(reached, stack.settings.image),
+        cluster.namespace(reached, namespace),
+        cluster.rights(reached, namespace=namespace, tokens=tokens),
+    ]
+
+
+def _resolver(address: str) -> dns.resolver.Resolver | None:
+    if not address:
+        return None
+    resolver = dns.resolver.Resolver(configure=False)
+    resolver.nameservers = [address]
+    return resolver
+
+
+def _show(found: list[Finding]) -> None:
+    console = Console(highlight=False)
+    table = Table("what", "state", box=box.SIMPLE)
+    table.add_column("found", overflow="fold")
+    for each in found:
+        colour = _COLOURS.get(each.state, "dim")
+        table.add_row(each.check, f"[{colour}]{each.state}[/]", escape(each.found))
+    console.print(table)
+    bad = [each for each in found if each.bad]
+    for each in bad:
+        # Not broken into lines: it is to be copied.
+        console.print(f"[bold]{each.check}[/]: {escape(each.mend)}", soft_wrap=True)
+    console.print(f"[red]{len(bad)} to mend.[/]" if bad else "[green]Nothing to mend.[/]")
