@@ -22,7 +22,7 @@ down: $(VENV)/.installed  ## end everything and remove all but the cache
 	@$(VENV)/bin/python -m sandbox down
 
 test-fast: $(VENV)/.installed  ## configuration, graph, stand-ins and the app's own tests: seconds, no network, no root
-	@$(VENV)/bin/python -m pytest tests/fast app
+	@$(VENV)/bin/python -m pytest -n auto tests/fast app
 
 test: $(VENV)/.installed check test-fast  ## the checks, the fast tests, and the end-to-end suite on a real `up`
 	@$(VENV)/bin/python -m pytest tests/e2e

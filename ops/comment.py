@@ -25,9 +25,7 @@ _LOUD = ("delete", "replace")
 _NAMED = 10
 """How many resources the warning names; all of them follow beneath it."""
 
-_END = (
-    "**Cut off here:** GitHub takes no longer text; {left} more lines are left out. `pulumi preview --diff` shows all."
-)
+_END = "**Cut off here:** GitHub takes no longer text; {left} more lines are left out. `pulumi preview --diff` shows all."
 
 
 def marker(stack: str) -> str:
@@ -41,6 +39,8 @@ def render(planned: Plan, prices: cost.Table, *, revision: str | None = None) ->
     if planned.errors:
         blocks.append(quoted(["**The preview failed: nothing can be deployed as it is.**"], kind="CAUTION"))
         blocks += [block(error) for error in planned.errors]
+        if any(planned.of(action) for action in _SECTIONS):
+            blocks.append(["What follows is as far as the plan had come by then; it is not all."])
     blocks += _alarm(planned)
     blocks.append(_cost(planned, prices))
     blocks += [["**The cluster's plan**", "", *block(said)] for said in planned.cluster]
@@ -51,9 +51,13 @@ def render(planned: Plan, prices: cost.Table, *, revision: str | None = None) ->
 
 
 def run(
-    preview: Annotated[Path | None, typer.Argument(help="The JSON; standard input when it is not given.")] = None,
+    preview: Annotated[
+        Path | None, typer.Argument(help="The JSON; standard input when it is not given.")
+    ] = None,
     *,
-    stack: Annotated[str | None, typer.Option(help="Where the JSON names none: it failed at the start.")] = None,
+    stack: Annotated[
+        str | None, typer.Option(help="Where the JSON names none: it failed at the start.")
+    ] = None,
     said: Annotated[Path | None, typer.Option(help="What pulumi wrote to standard error.")] = None,
     revision: Annotated[str | None, typer.Option(help="The commit that was previewed.")] = None,
 ) -> None:
@@ -115,11 +119,9 @@ def _cost(planned: Plan, prices: cost.Table) -> list[str]:
         said = f"**Cost:** {old.monthly:.2f} USD a month now, {new.monthly:.2f} USD after"
     else:
         said = f"**Cost:** {new.monthly - old.monthly:+.2f} USD a month (what stays as it is was not listed)"
-    items = ", ".join(f"{count} {price.what}" for price, count in (new.items or old.items).items())
-    sources = ", ".join(
-        f"[{number}]({price.source})" for number, price in enumerate((new.items or old.items), start=1)
-    )
-    said += f" ({items}; prices of {prices.date} in {prices.region}, sources {sources})." if items else "."
+    items = new.items or old.items
+    listed = ", ".join(f"{count} [{price.what}]({price.source})" for price, count in items)
+    said += f" ({listed}; prices of {prices.date} in {prices.region})." if items else "."
     said += " Machines, traffic, requests and storage come on top."
     if planned.region not in (None, prices.region):
         said += f" The stack is in {code(str(planned.region))}, where prices differ."

@@ -48,15 +48,15 @@ class Table:
 class Cost:
     """What some resources cost together."""
 
-    items: Mapping[Price, int]
-    """How often each price is paid."""
+    items: tuple[tuple[Price, int], ...]
+    """Which prices are paid, and how often each."""
     unknown: frozenset[str]
     """Types of AWS among them which the table does not know."""
 
     @property
     def monthly(self) -> Decimal:
         """USD."""
-        return sum((price.monthly * count for price, count in self.items.items()), Decimal(0))
+        return sum((price.monthly * count for price, count in self.items), Decimal(0))
 
 
 def table(path: Path = _TABLE) -> Table:
@@ -96,7 +96,8 @@ def _cost(resources: Iterable[tuple[str, Mapping[str, Any]]], prices: Table) -> 
             items[price] += 1
         elif type_.startswith("aws:") and type_ not in prices.free:
             unknown.add(type_)
-    return Cost(items=items, unknown=frozenset(unknown))
+    paid = tuple((each, items[each]) for each in prices.prices if items[each])
+    return Cost(items=paid, unknown=frozenset(unknown))
 
 
 def _is(inputs: Mapping[str, Any], path: str, value: Any) -> bool:
@@ -104,4 +105,3 @@ def _is(inputs: Mapping[str, Any], path: str, value: Any) -> bool:
         return bool(values.find(inputs, path) == value)
     except KeyError:
         return False
-

@@ -15,8 +15,10 @@ def code(text: str) -> str:
     return f"{fence}{space}{plain}{space}{fence}"
 
 
-def block(text: str) -> list[str]:
-    """Put lines into a fenced block, as lines of Markdown."""
+def block(text: str, *, limit: int = 8_000) -> list[str]:
+    """Put lines into a fenced block, as lines of Markdown; of a longer text the first `limit` characters."""
+    if len(text) > limit:
+        text = f"{text[:limit]}\n… and {len(text) - limit} more characters"
     plain = ["".join(each if each.isprintable() else " " for each in line) for line in text.splitlines()]
     fence = "`" * max(3, _longest_run(text) + 1)
     return [f"{fence}text", *plain, fence]

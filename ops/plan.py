@@ -73,7 +73,7 @@ class Plan:
 
     stack: str
     resources: tuple[Resource, ...]
-    """Without components and the stack itself, in the order in which the engine named them."""
+    """Without components and the stack itself, by component and name: the engine's order differs from run to run."""
     errors: tuple[str, ...]
     warnings: tuple[str, ...]
     cluster: tuple[str, ...]
@@ -124,7 +124,7 @@ def read(text: str, *, stack: str | None = None, said: str = "") -> Plan:
     unchanged = sum(step["op"] == "same" for step in steps)
     return Plan(
         stack=stack or named.pop(),
-        resources=tuple(resources.values()),
+        resources=tuple(sorted(resources.values(), key=lambda each: (each.component, each.name))),
         errors=said_by_engine.of("error"),
         warnings=said_by_engine.of("warning"),
         cluster=said_by_engine.cluster(),

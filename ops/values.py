@@ -67,8 +67,18 @@ def text(value: Any) -> str:
         return SECRET
     if value == UNKNOWN:
         return "known after up"
-    written = json.dumps(value, ensure_ascii=False).replace(UNKNOWN, "known after up")
+    written = json.dumps(_document(value), ensure_ascii=False).replace(UNKNOWN, "known after up")
     return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in written)
+
+
+def _document(value: Any) -> Any:
+    """The document in a text that is JSON itself, such as a policy, which is unreadable between quotes."""
+    if isinstance(value, str) and value.startswith(("{", "[")):
+        try:
+            return json.loads(value)
+        except ValueError:
+            return value
+    return value
 
 
 def shown(value: Any, *, beside: Any = None) -> str:

@@ -106,7 +106,9 @@ def _balancers_as_aws_makes_them() -> None:
     def delete_load_balancer_listeners(self: ELBBackend, name: str, ports: list[int]) -> Any:
         balancer = self.get_load_balancer(name)
         # moto keeps whatever differs from any one of the ports: of two to delete, it would keep both.
-        balancer.listeners = [each for each in balancer.listeners if int(each.load_balancer_port) not in ports]
+        balancer.listeners = [
+            each for each in balancer.listeners if int(each.load_balancer_port) not in ports
+        ]
         return balancer
 
     _change(ELBBackend, "delete_load_balancer_listeners", delete_load_balancer_listeners)

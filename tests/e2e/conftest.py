@@ -1,4 +1,4 @@
-"""One deployment for the whole suite: `up` from nothing at its beginning, `down` without a trace at its end."""
+"""One deployment for the whole suite: `up` from nothing at the beginning, `down` without a trace at the end."""
 
 import os
 import shutil
@@ -36,6 +36,8 @@ class Times:
 class FirstUp:
     """The `up` from nothing: what it said, and every command line that was to be seen meanwhile."""
 
+    before: Traces
+    """What the host was like before."""
     done: Done
     commands: set[str]
 
@@ -89,7 +91,7 @@ def _session(
         return
     try:
         stack.sandbox("down")
-        before, first = _up(stack)
+        first = _up(stack)
         yield stack, first
     finally:
         if request.session.testsfailed and layout.logs.exists():
@@ -97,14 +99,14 @@ def _session(
             shutil.copytree(layout.logs, kept, dirs_exist_ok=True)
             config.stash[LOGS] = kept
         stack.sandbox("down")
-    assert traces(layout).since(before) == {}
+    assert traces(layout).since(first.before) == {}
 
 
-def _up(stack: Stack) -> tuple[Traces, FirstUp]:
-    """Bring everything up, and give what the host was like before.
+def _up(stack: Stack) -> FirstUp:
+    """Bring everything up.
 
-    When something had to be fetched, built or installed for it, it is done once more: only then its time counts, and
-    what is new on the host is the sandbox's and not a package's.
+    When something had to be fetched, built or installed for it, it is done once more: only then its time counts,
+    and what is new on the host is the sandbox's and not a package's.
     """
     before, cache, packages = traces(stack.layout), _cache(stack.layout), debian.missing()
     with process_list() as commands:
@@ -112,7 +114,7 @@ def _up(stack: Stack) -> tuple[Traces, FirstUp]:
     if done.code:
         pytest.exit(f"`python -m sandbox up` ended with {done.code}:\n{done.said[-8000:]}", 1)
     if _cache(stack.layout) == cache and not packages:
-        return before, FirstUp(done=done, commands=commands)
+        return FirstUp(before=before, done=done, commands=commands)
     stack.sandbox("down")
     return _up(stack)
 

@@ -27,6 +27,11 @@ def services(layout: Layout) -> dict[str, Service]:
     return {service.name: service for service in table(layout, tools, "python")}
 
 
+def alive(processes: Iterable[psutil.Process]) -> list[psutil.Process]:
+    """Those that still run: not what has ended and is only waiting for its parent to take note."""
+    return [each for each in processes if each.is_running() and each.status() != psutil.STATUS_ZOMBIE]
+
+
 def inhabitants(layout: Layout) -> list[psutil.Process]:
     """The keeper and every process beneath it: the whole machine."""
     keeper = machine.keeper(layout)
@@ -122,12 +127,12 @@ def _files(layout: Layout) -> Iterable[str]:
     kept = (str(layout.cache), str(layout.checkout))
     home = Path.home()
     yield from (str(path) for path in layout.checkout.iterdir() if path.name != ".pytest_cache")
-    for folder in (home, *(each for each in home.iterdir() if each.is_dir() and not each.is_symlink())):
-        yield from (str(path) for path in folder.iterdir())
+    folders = [each for each in home.iterdir() if each.is_dir() and not each.is_symlink()]
+    yield from (str(path) for folder in (home, *folders) for path in folder.iterdir())
     for place in _PLACES:
-        for folder, inner, files in os.walk(place):
-            inner[:] = [name for name in inner if not f"{folder}/{name}".startswith((*kept, *_OF_THE_SYSTEM))]
-            yield from (f"{folder}/{name}" for name in (*inner, *files))
+        for at, inner, files in os.walk(place):
+            inner[:] = [name for name in inner if not f"{at}/{name}".startswith((*kept, *_OF_THE_SYSTEM))]
+            yield from (f"{at}/{name}" for name in (*inner, *files))
 
 
 def _name(program: str) -> str:

@@ -42,8 +42,8 @@ class Change:
 
     done: Done
     steps: list[tuple[str, str]]
-    """The label and the operation of each resource in the order in which the steps ended; those that stayed the
-    same are left out. The label is the type and the logical name: `kubernetes:core/v1:Service web-service`."""
+    """The label and the operation of each resource in the order in which the steps ended; those that stayed
+    the same are left out. The label is the type and the logical name, `kubernetes:core/v1:Service web-service`."""
     messages: str
     """What went to the user as diagnostics."""
 
@@ -61,9 +61,7 @@ class Stack:
     folder: Path
     name: str = environment.STACK
 
-    def run(
-        self, *command: str, check: bool = True, timeout: float = 300, stdin: str | None = None
-    ) -> Done:
+    def run(self, *command: str, check: bool = True, timeout: float = 300, stdin: str | None = None) -> Done:
         """Run a command of the sandbox's environment; it must succeed unless `check` is off."""
         began = time.monotonic()
         ended = subprocess.run(
@@ -90,9 +88,7 @@ class Stack:
 
     def change(self, verb: str, *options: str, check: bool = True, timeout: float = 300) -> Change:
         """`up`, `refresh` or `destroy`, without the preview before it."""
-        done = self.pulumi(
-            verb, "--yes", "--skip-preview", "--json", *options, check=check, timeout=timeout
-        )
+        done = self.pulumi(verb, "--yes", "--skip-preview", "--json", *options, check=check, timeout=timeout)
         events = [json.loads(line) for line in done.out.splitlines() if line.startswith("{")]
         ended = [event["resOutputsEvent"]["metadata"] for event in events if "resOutputsEvent" in event]
         said = [event["diagnosticEvent"]["message"] for event in events if "diagnosticEvent" in event]

@@ -1,4 +1,4 @@
-"""After `make up`: the site answers over HTTPS, by its name, through the balancer that AWS's controller made."""
+"""After `make up`: the site answers over HTTPS, by its name, through a balancer that AWS's controller made."""
 
 import http.client
 import ssl

@@ -51,9 +51,7 @@ def test_the_bucket_blocks_public_access_in_all_four_ways(s3: Any, bucket: str) 
 def test_the_buckets_policy_denies_everybody_everything_over_plain_http(s3: Any, bucket: str) -> None:
     statements = json.loads(s3.get_bucket_policy(Bucket=bucket)["Policy"])["Statement"]
     denied = [each for each in statements if each["Effect"] == "Deny"]
-    [rule] = [
-        each for each in denied if each["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
-    ]
+    [rule] = [each for each in denied if each["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}]
     assert rule["Principal"] in ("*", {"AWS": "*"})
     assert rule["Action"] == "s3:*"
     assert sorted(rule["Resource"]) == [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"]

@@ -43,9 +43,7 @@ def _names(stack: Stack, kind: str) -> set[str]:
 
 
 @pytest.fixture(scope="module")
-def rollout(
-    stack: Stack, site: Site, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Rollout]:
+def rollout(stack: Stack, site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rollout]:
     """Change one line in a copy of the program, and bring it up; afterwards the line is as it was."""
     copy = stack.copied(tmp_path_factory.mktemp("changed") / "program")
     edited(copy.folder / "app/ejemplo/templates/page.html", {LINE: CHANGED_LINE})
@@ -154,7 +152,13 @@ def test_a_preview_on_an_empty_stack_lists_every_resource_and_touches_nothing(
 
     def everything() -> tuple[object, ...]:
         built = stack.run("docker", "images", "--all", "--quiet", "--no-trunc").out
-        return cloud.aws(), cloud.cluster(stack), cloud.images(stack), built, stack.pulumi("stack", "export").out
+        return (
+            cloud.aws(),
+            cloud.cluster(stack),
+            cloud.images(stack),
+            built,
+            stack.pulumi("stack", "export").out,
+        )
 
     empty.pulumi("stack", "init", "--no-select")
     try:

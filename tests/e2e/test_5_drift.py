@@ -76,9 +76,7 @@ def drift(stack: Stack, site: Site, outputs: dict[str, Any]) -> Drift:
         stack.change("up", "--refresh")
         raise
     mended = stack.change("up")
-    return Drift(
-        seen=seen.operations, planned=planned.operations, mended=mended.operations, record=record
-    )
+    return Drift(seen=seen.operations, planned=planned.operations, mended=mended.operations, record=record)
 
 
 def test_refresh_sees_exactly_what_was_changed(drift: Drift) -> None:

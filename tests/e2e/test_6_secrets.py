@@ -108,14 +108,14 @@ def test_no_command_line_had_either_while_it_all_came_up(
 
 def test_the_process_list_that_is_searched_shows_a_word_on_a_command_line() -> None:
     word = "e2e-on-the-command-line"
-    with process_list() as seen:
-        with subprocess.Popen([sys.executable, "-c", "input()", word], stdin=subprocess.PIPE) as process:
+    command = [sys.executable, "-c", "input()", word]
+    with process_list() as seen, subprocess.Popen(command, stdin=subprocess.PIPE) as process:
 
-            def shown() -> None:
-                assert any(word in command for command in seen)
+        def shown() -> None:
+            assert any(word in each for each in seen)
 
-            eventually(shown, within=10)
-            process.communicate(b"\n")
+        eventually(shown, within=10)
+        process.communicate(b"\n")
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from sandbox import machine, supervise
 from sandbox.layout import Layout, here
 from tests.e2e import cloud
 from tests.e2e.conftest import Times
-from tests.e2e.machine import inhabitants, process_of, services, supervisor
+from tests.e2e.machine import alive, inhabitants, process_of, services, supervisor
 from tests.e2e.site import Site
 from tests.e2e.stack import Stack
 from tests.e2e.waiting import eventually
@@ -33,7 +33,7 @@ def _kill_and_await(layout: Layout, name: str) -> None:
     process.send_signal(signal.SIGKILL)
 
     def healed() -> None:
-        assert not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+        assert alive([process]) == []
         state = _state(layout, name)
         assert state.running
         assert state.healed == before.healed + 1
@@ -109,7 +109,7 @@ def test_up_works_again_after_the_machine_itself_was_killed(
 
     def dead() -> None:
         assert machine.keeper(layout) is None
-        assert [each for each in before if each.is_running()] == []
+        assert alive(before) == []
 
     eventually(dead, within=30)
     assert stack.sandbox("status", check=False).code == 1

@@ -12,7 +12,7 @@ PAUSE = 0.2
 
 
 def eventually(look: Callable[[], T], *, within: float) -> T:
-    """What `look` gives, once it raises nothing; its last error when that takes longer than `within` seconds."""
+    """What `look` gives once it raises nothing; its last error if that takes longer than `within` seconds."""
     deadline = time.monotonic() + within
     while True:
         try:

@@ -62,12 +62,14 @@ class Visits:
 def visited(site: Site) -> Iterator[Visits]:
     """Have the site visited: once and again on new connections, and over one that is kept open."""
     visits = Visits()
-    with closing(site.connect()) as kept:
-        with meanwhile(
+    with (
+        closing(site.connect()) as kept,
+        meanwhile(
             lambda: visits.count(site.ask, who="a new connection"),
             lambda: visits.count(lambda: ask(kept, "/"), who="a kept connection"),
-        ):
-            yield visits
+        ),
+    ):
+        yield visits
 
 
 @contextmanager

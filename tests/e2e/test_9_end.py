@@ -1,0 +1,143 @@
+"""The end: `destroy` leaves nothing in the cloud, `down` leaves nothing on the host, and both can begin again."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import docker
+import psutil
+import pytest
+
+from sandbox import layout as net
+from sandbox.layout import Layout
+from tests.e2e import cloud
+from tests.e2e.conftest import FirstUp, Times
+from tests.e2e.machine import alive, inhabitants, living_in, namespaces, traces
+from tests.e2e.site import Site, addresses, connect, trusting
+from tests.e2e.stack import Change, Stack
+from tests.e2e.waiting import eventually
+
+pytestmark = pytest.mark.timeout(300, func_only=True)
+
+SERVICE = "kubernetes:core/v1:Service web-service"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Destroyed:
+    """A `destroy`, and what there was before it."""
+
+    resources: set[str]
+    address: str
+    change: Change
+
+
+@pytest.fixture(scope="module")
+def destroyed(stack: Stack, site: Site) -> Destroyed:
+    """Destroy the stack."""
+    resources, [address] = stack.resources(), addresses(site.host)
+    return Destroyed(resources=resources, address=address, change=stack.change("destroy"))
+
+
+def test_destroy_deletes_every_resource(destroyed: Destroyed, stack: Stack) -> None:
+    assert destroyed.change.operations == dict.fromkeys(destroyed.resources, "delete")
+    assert stack.resources() == set()
+
+
+def test_the_service_goes_before_what_its_balancer_needs(destroyed: Destroyed) -> None:
+    order = [name for name, _ in destroyed.change.steps]
+    first, *later = (
+        order.index(name)
+        for name in (
+            SERVICE,
+            "aws:acm/certificateValidation:CertificateValidation zone-issued",
+            "aws:acm/certificate:Certificate zone-certificate",
+            "aws:route53/zone:Zone zone-zone",
+            "kubernetes:apps/v1:Deployment web-deployment",
+        )
+    )
+    assert all(first < each for each in later)
+
+
+def test_nothing_of_it_is_left_in_aws(destroyed: Destroyed) -> None:
+    def empty() -> None:
+        left: dict[str, Any] = cloud.aws()
+        groups = left.pop("security groups")
+        assert left == {what: [] for what in left} | {"network interfaces": [_own_interface()]}
+        assert not [group for group in groups if "k8s-elb" in group]
+
+    # The data plane follows the API, like ELB itself: it gives its address back a moment later.
+    eventually(empty, within=10)
+
+
+def _own_interface() -> str:
+    """The network interface of the node."""
+    [reservation] = cloud.client("ec2").describe_instances()["Reservations"]
+    [instance] = reservation["Instances"]
+    [interface] = instance["NetworkInterfaces"]
+    return str(interface["NetworkInterfaceId"])
+
+
+def test_nothing_of_it_is_left_in_the_cluster(destroyed: Destroyed, stack: Stack) -> None:
+    def empty() -> None:
+        kinds = "deployments,replicasets,pods,services,secrets,poddisruptionbudgets"
+        found = {each["metadata"]["name"] for each in stack.objects(kinds)["items"]}
+        assert found == {"kubernetes"}  # the API server's own Service
+
+    eventually(empty, within=60)
+
+
+def test_nobody_answers_at_the_balancers_address(destroyed: Destroyed, site: Site, layout: Layout) -> None:
+    def closed() -> None:
+        with pytest.raises(OSError, match=r"refused|unreachable|No route|timed out"):
+            connect(site.host, 443, destroyed.address, trusting(layout.ca)).close()
+
+    eventually(closed, within=30)
+
+
+@pytest.mark.usefixtures("destroyed")
+def test_a_first_deploy_on_a_warm_sandbox_takes_under_a_minute(
+    stack: Stack, layout: Layout, site: Site, times: Times
+) -> None:
+    _forget_builds(layout)
+    change = stack.change("up")
+    assert eventually(site.page, within=10).status == 200
+    assert set(change.operations.values()) == {"create"}
+    times.hold("the first deploy on a warm sandbox", change.done.seconds, limit=60)
+
+
+def _forget_builds(layout: Layout) -> None:
+    """Take from the daemon every image but those that the sandbox starts with: the build begins at the base."""
+    client = docker.DockerClient(base_url=f"unix://{layout.docker_socket}", timeout=120)
+    try:
+        for image in client.images.list():
+            if not {net.BASE_IMAGE, net.PAUSE_IMAGE} & set(image.tags):
+                client.images.remove(image.id, force=True)
+        client.images.prune(filters={"dangling": True})
+        assert {tag for image in client.images.list(all=True) for tag in image.tags} == {
+            net.BASE_IMAGE,
+            net.PAUSE_IMAGE,
+        }
+    finally:
+        client.close()
+
+
+def test_down_leaves_nothing_but_the_cache(stack: Stack, layout: Layout, first_up: FirstUp) -> None:
+    inside = inhabitants(layout)
+    spaces = namespaces(inside) - namespaces([psutil.Process()])
+    assert len(inside) > 20
+    assert living_in(spaces)
+    assert traces(layout).since(first_up.before)
+    cache = sorted(layout.cache.rglob("*"))
+    stack.sandbox("down")
+    assert alive(inside) == []
+    assert living_in(spaces) == []
+    assert not layout.root.exists()
+    assert traces(layout).since(first_up.before) == {}
+    assert sorted(layout.cache.rglob("*")) == cache != []
+
+
+def test_up_works_again_after_down(stack: Stack, site: Site, times: Times, first_up: FirstUp) -> None:
+    done = stack.sandbox("up")
+    assert eventually(site.page, within=10).status == 200
+    assert stack.plan("--expect-no-changes").steps == []
+    assert stack.outputs()["hostname"] not in first_up.done.out
+    times.hold("`make up` after `make down`", done.seconds, limit=120)
