@@ -92,7 +92,7 @@ def _await(layout: Layout, service: Service) -> None:
 def _await_node(layout: Layout, services: list[Service]) -> None:
     """Wait for the node to be Ready and the cloud controller to have placed it in its zone."""
     kubectl = next(Path(s.command[0]).parent for s in services if s.name == "kubelet") / "kubectl"
-    base = [str(kubectl), f"--kubeconfig={layout.kubeconfig}"]
+    base = [str(kubectl), f"--kubeconfig={layout.kubeconfig}", f"--cache-dir={layout.kubectl_cache}"]
     zone = f"--for=jsonpath={{.metadata.labels.topology\\.kubernetes\\.io/zone}}={net.ZONE}"
     for condition in ("--for=create", "--for=condition=Ready", zone):
         waited = subprocess.run(

@@ -12,7 +12,7 @@ import yaml
 from sandbox import layout as net
 from sandbox import pki
 from sandbox.layout import Layout
-from sandbox.services import aws_environment
+from sandbox.services import VOLUME_PLUGINS, aws_environment
 
 
 def write(layout: Layout) -> None:
@@ -24,6 +24,8 @@ def write(layout: Layout) -> None:
     _certificates(layout)
     _registry(layout)
     _containerd(layout)
+    # There is no flag for it; left alone, dockerd would make a key.json in the host's /etc/docker.
+    _json(layout.etc / "docker.json", {"deprecated-key-path": "/var/lib/docker/key.json"})
     _kubelet(layout, provider_id="")
 
 
@@ -142,6 +144,8 @@ version = 2
 [plugins."io.containerd.grpc.v1.cri".cni]
   bin_dir = "/usr/lib/cni"
   conf_dir = "{networks}"
+[plugins."io.containerd.internal.v1.opt"]
+  path = "/var/lib/containerd/opt"
 [plugins."io.containerd.grpc.v1.cri".registry]
   config_path = "{layout.etc / "certs.d"}"
 """
@@ -178,6 +182,7 @@ def _kubelet(layout: Layout, *, provider_id: str) -> None:
                 "imagefs.available": "0%",
             },
             "imageGCHighThresholdPercent": 100,
+            "volumePluginDir": VOLUME_PLUGINS,
         },
     )
 

@@ -39,6 +39,7 @@ def variables(layout: Layout) -> dict[str, str]:
         "PULUMI_SKIP_UPDATE_CHECK": "true",
         "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",  # what can be had is here already
         "KUBECONFIG": str(layout.kubeconfig),
+        "KUBECACHEDIR": str(layout.kubectl_cache),
         "DOCKER_HOST": f"unix://{layout.docker_socket}",
         "DOCKER_CONFIG": str(layout.root / "docker"),
     }

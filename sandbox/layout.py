@@ -105,6 +105,11 @@ class Layout:
         return self.root / "kubeconfig"
 
     @property
+    def kubectl_cache(self) -> Path:
+        """What kubectl remembers of the API; left alone, it would in the user's home."""
+        return self.root / "kubectl"
+
+    @property
     def ca(self) -> Path:
         """The authority that the registry's, the API server's and ACM's certificates come from."""
         return self.root / "ca.crt"

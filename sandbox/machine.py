@@ -135,9 +135,21 @@ def _keep(layout: Layout) -> None:
     (layout.root / "machine.pid").write_text(f"{me.pid} {me.create_time()}")
     go_in, go_out = os.pipe()
     inside = [sys.executable, "-m", "sandbox.machine", "inside"]
-    # --kill-child: the kernel ends the machine when its keeper goes, however it goes (unshare(1)).
+    # The kernel ends unshare when its keeper goes, however it goes (setpriv(1)), and with it the machine (unshare(1)).
     holder = subprocess.Popen(
-        ["unshare", *_NAMESPACES, "--fork", "--mount-proc", "--kill-child=KILL", "--", *inside], stdin=go_in
+        [
+            "setpriv",
+            "--pdeathsig=KILL",
+            "--",
+            "unshare",
+            *_NAMESPACES,
+            "--fork",
+            "--mount-proc",
+            "--kill-child=KILL",
+            "--",
+            *inside,
+        ],
+        stdin=go_in,
     )
     slirp: subprocess.Popen[bytes] | None = None
     try:

@@ -18,6 +18,9 @@ from sandbox.layout import Layout
 
 N = net.NODE_ADDRESS
 
+VOLUME_PLUGINS = "/var/lib/kubelet/volume-plugins"
+"""The controller manager and the kubelet make it; by default it lies in the host's /usr."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
@@ -82,6 +85,7 @@ def table(layout: Layout, tools: dict[str, Path], python: str) -> list[Service]:
             what="Docker daemon",
             command=[
                 "dockerd",
+                f"--config-file={etc / 'docker.json'}",
                 f"--host=unix://{layout.docker_socket}",
                 f"--containerd={layout.run / 'containerd.sock'}",
                 f"--cgroup-parent=/{net.CGROUP}/docker",
@@ -144,6 +148,7 @@ def table(layout: Layout, tools: dict[str, Path], python: str) -> list[Service]:
                 f"--root-ca-file={layout.ca}",
                 f"--service-account-private-key-file={layout.secrets / 'service-account.key'}",
                 "--use-service-account-credentials=true",
+                f"--flex-volume-plugin-dir={VOLUME_PLUGINS}",
                 leader,
             ],
             where=f"{N}:10257",

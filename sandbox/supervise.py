@@ -71,10 +71,10 @@ def configure(layout: Layout, programs: Sequence[Program]) -> None:
 
 def start(layout: Layout, name: str) -> None:
     """Start a program unless the supervisor has it running or about to."""
-    rpc = _rpc(layout)
-    info = cast(dict[str, Any], rpc.supervisor.getProcessInfo(name))
-    if info["statename"] not in ("RUNNING", "STARTING", "BACKOFF"):
-        rpc.supervisor.startProcess(name, False)
+    with _rpc(layout) as rpc:
+        info = cast(dict[str, Any], rpc.supervisor.getProcessInfo(name))
+        if info["statename"] not in ("RUNNING", "STARTING", "BACKOFF"):
+            rpc.supervisor.startProcess(name, False)
 
 
 def states(layout: Layout) -> list[State]:
@@ -83,7 +83,8 @@ def states(layout: Layout) -> list[State]:
     crashes: dict[str, list[str]] = {}
     for name, cause in re.findall(r"exited: (\S+) \((.*); not expected\)", log.read_text()):
         crashes.setdefault(name, []).append(cause)
-    infos = cast(list[dict[str, Any]], _rpc(layout).supervisor.getAllProcessInfo())
+    with _rpc(layout) as rpc:
+        infos = cast(list[dict[str, Any]], rpc.supervisor.getAllProcessInfo())
     return [
         State(
             name=info["name"],

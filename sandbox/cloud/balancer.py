@@ -111,18 +111,14 @@ class _DataPlane:
         self._ec2 = boto3.client("ec2", region_name=net.REGION)
         CONFIG.write_text(_GLOBAL)
         # It must not outlive this process: its successor could not listen.
-        self._haproxy = subprocess.Popen(
-            ["setpriv", "--pdeathsig", "TERM", "haproxy", "-W", "-db", "-f", str(CONFIG)]
-        )
+        self._haproxy = subprocess.Popen(["setpriv", "--pdeathsig", "TERM", "haproxy", "-W", "-db", "-f", str(CONFIG)])
         self._applied = _GLOBAL
 
     def follow(self) -> None:
         """Read the API once, and apply what is new."""
         balancers = self._elb.describe_load_balancers()["LoadBalancerDescriptions"]
         held = {balancer["DNSName"]: self._address(balancer) for balancer in balancers}
-        config = _GLOBAL + "".join(
-            self._render(balancer, held[balancer["DNSName"]]) for balancer in balancers
-        )
+        config = _GLOBAL + "".join(self._render(balancer, held[balancer["DNSName"]]) for balancer in balancers)
         if config == self._applied:
             return
         self._listen_on(set(held.values()))
@@ -141,9 +137,7 @@ class _DataPlane:
         return self._haproxy.poll()
 
     def _render(self, balancer: Mapping[str, Any], address: str) -> str:
-        attributes = self._elb.describe_load_balancer_attributes(
-            LoadBalancerName=balancer["LoadBalancerName"]
-        )
+        attributes = self._elb.describe_load_balancer_attributes(LoadBalancerName=balancer["LoadBalancerName"])
         ids = [instance["InstanceId"] for instance in balancer["Instances"]]
         reservations = self._ec2.describe_instances(InstanceIds=ids)["Reservations"] if ids else []
         return render(

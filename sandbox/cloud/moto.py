@@ -17,6 +17,7 @@ from moto import mock_aws
 from moto.acm.models import AWSCertificateManagerBackend, CertBundle
 from moto.elb.models import ELBBackend, FakeHealthCheck, FakeListener, LoadBalancer
 from moto.moto_api._internal import mock_random
+from moto.route53.models import FakeZone
 from moto.server import main as serve
 
 from sandbox import layout as net
@@ -90,9 +91,7 @@ def _balancers_as_aws_makes_them() -> None:
         _keep_instance_protocols(self, kwargs["ports"])
 
     _change(LoadBalancer, "__init__", init)
-    _change(
-        FakeListener, "instance_protocol", "HTTP"
-    )  # a property there; each listener's own value covers it
+    _change(FakeListener, "instance_protocol", "HTTP")  # a property there; each listener's own value covers it
     add = ELBBackend.create_load_balancer_listeners
 
     def create_load_balancer_listeners(self: ELBBackend, name: str, ports: list[dict[str, Any]]) -> Any:
@@ -106,9 +105,7 @@ def _balancers_as_aws_makes_them() -> None:
     def delete_load_balancer_listeners(self: ELBBackend, name: str, ports: list[int]) -> Any:
         balancer = self.get_load_balancer(name)
         # moto keeps whatever differs from any one of the ports: of two to delete, it would keep both.
-        balancer.listeners = [
-            each for each in balancer.listeners if int(each.load_balancer_port) not in ports
-        ]
+        balancer.listeners = [each for each in balancer.listeners if int(each.load_balancer_port) not in ports]
         return balancer
 
     _change(ELBBackend, "delete_load_balancer_listeners", delete_load_balancer_listeners)
@@ -120,6 +117,22 @@ def _keep_instance_protocols(balancer: LoadBalancer, ports: list[dict[str, Any]]
         wanted = asked.get(str(listener.load_balancer_port))
         if wanted:
             _change(listener, "instance_protocol", wanted.upper())
+
+
+def _records_can_be_made_again() -> None:
+    """A record that was deleted can be created as it was: moto finds it in its journal and says that it exists."""
+    delete = FakeZone.delete_rrset
+
+    def delete_rrset(self: FakeZone, rrset: dict[str, Any]) -> None:
+        delete(self, rrset)
+        gone = (rrset["Name"].strip("."), rrset["Type"])
+        self.rr_changes[:] = [
+            each
+            for each in self.rr_changes
+            if (each["ResourceRecordSet"]["Name"], each["ResourceRecordSet"]["Type"]) != gone
+        ]
+
+    _change(FakeZone, "delete_rrset", delete_rrset)
 
 
 def _change(owner: object, name: str, new: object) -> None:
@@ -148,12 +161,8 @@ def _furnish() -> None:
         AvailabilityZone=net.ZONE,
         TagSpecifications=tagged("subnet", {"Key": "kubernetes.io/role/elb", "Value": "1"}),
     )["Subnet"]["SubnetId"]
-    table = ec2.create_route_table(VpcId=vpc, TagSpecifications=tagged("route-table"))["RouteTable"][
-        "RouteTableId"
-    ]
-    ec2.create_route(
-        RouteTableId=table, DestinationCidrBlock="0.0.0.0/0", GatewayId=gateway["InternetGatewayId"]
-    )
+    table = ec2.create_route_table(VpcId=vpc, TagSpecifications=tagged("route-table"))["RouteTable"]["RouteTableId"]
+    ec2.create_route(RouteTableId=table, DestinationCidrBlock="0.0.0.0/0", GatewayId=gateway["InternetGatewayId"])
     ec2.associate_route_table(RouteTableId=table, SubnetId=subnet)
     group = ec2.create_security_group(
         GroupName=f"nodes.{net.CLUSTER}",
@@ -179,6 +188,7 @@ def main() -> None:
     """Serve until ended."""
     _issue_from_authority(here())
     _balancers_as_aws_makes_them()
+    _records_can_be_made_again()
     inside = mock_aws()  # the server's own backends, reached in process before the first request can arrive
     inside.start()
     _furnish()

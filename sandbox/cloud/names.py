@@ -31,9 +31,7 @@ class Resolver(BaseResolver):  # type: ignore[misc]  # dnslib is not typed
         name, kind = str(request.q.qname).lower(), QTYPE[request.q.qtype]
         zone = self._zone(name)
         if zone is None and not name.endswith(balancer.DOMAIN):
-            return DNSRecord.parse(
-                request.send(net.UPSTREAM_DNS, 53, tcp=handler.protocol == "tcp", timeout=5)
-            )
+            return DNSRecord.parse(request.send(net.UPSTREAM_DNS, 53, tcp=handler.protocol == "tcp", timeout=5))
         reply = request.reply(aa=1)
         found = list(self._answers(name, kind, depth=0))
         for record in found:
@@ -74,19 +72,12 @@ class Resolver(BaseResolver):  # type: ignore[misc]  # dnslib is not typed
     def _zone(self, name: str) -> Any:
         """The hosted zone with the longest name that `name` ends in, or None."""
         pages = self._route53.get_paginator("list_hosted_zones").paginate()
-        zones = [
-            zone for page in pages for zone in page["HostedZones"] if f".{name}".endswith(f".{zone['Name']}")
-        ]
+        zones = [zone for page in pages for zone in page["HostedZones"] if f".{name}".endswith(f".{zone['Name']}")]
         return max(zones, key=lambda zone: len(zone["Name"]), default=None)
 
     def _records(self, zone: Any, name: str) -> Iterator[Any]:
         pages = self._route53.get_paginator("list_resource_record_sets").paginate(HostedZoneId=zone["Id"])
-        return (
-            record
-            for page in pages
-            for record in page["ResourceRecordSets"]
-            if record["Name"].lower() == name
-        )
+        return (record for page in pages for record in page["ResourceRecordSets"] if record["Name"].lower() == name)
 
 
 def _absolute(name: str) -> str:

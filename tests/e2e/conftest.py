@@ -1,9 +1,8 @@
-"""One deployment for the whole suite: `up` from nothing at the beginning, `down` without a trace at the end."""
+"""One deployment for all tests: `up` from nothing at its beginning, `down` without a trace at its end."""
 
 import os
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,35 +10,14 @@ import pytest
 
 from sandbox import debian, machine
 from sandbox.layout import Layout, here
-from tests.e2e.machine import Traces, traces
+from tests.e2e.machine import traces
+from tests.e2e.session import FirstUp, Times
 from tests.e2e.site import Site
-from tests.e2e.stack import Done, Stack
+from tests.e2e.stack import Stack
 from tests.e2e.watching import process_list
 
 FIRST_START = 3600
 """Seconds that the first start on a machine may take: it builds the toolchain."""
-
-
-@dataclass(frozen=True, slots=True)
-class Times:
-    """What took how long, in seconds, beside what it may take."""
-
-    measured: dict[str, tuple[float, float]] = field(default_factory=dict)
-
-    def hold(self, what: str, seconds: float, *, limit: float) -> None:
-        """Write a time down for the report, and fail when it is over its limit."""
-        self.measured[what] = (seconds, limit)
-        assert seconds < limit, f"{what} took {seconds:.1f} s, which is not under {limit:g} s"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FirstUp:
-    """The `up` from nothing: what it said, and every command line that was to be seen meanwhile."""
-
-    before: Traces
-    """What the host was like before."""
-    done: Done
-    commands: set[str]
 
 
 TIMES = pytest.StashKey[Times]()
@@ -105,8 +83,8 @@ def _session(
 def _up(stack: Stack) -> FirstUp:
     """Bring everything up.
 
-    When something had to be fetched, built or installed for it, it is done once more: only then its time counts,
-    and what is new on the host is the sandbox's and not a package's.
+    When something had to be fetched, built or installed for it, it is done once more: only then does its time
+    count, and is what is new on the host the sandbox's and not a package's.
     """
     before, cache, packages = traces(stack.layout), _cache(stack.layout), debian.missing()
     with process_list() as commands:

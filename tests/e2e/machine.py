@@ -57,10 +57,7 @@ def process_of(layout: Layout, service: Service) -> psutil.Process:
 def namespaces(processes: Iterable[psutil.Process]) -> set[str]:
     """The PID and network namespaces that these processes live in."""
     return {
-        os.readlink(f"/proc/{each.pid}/ns/{kind}")
-        for each in processes
-        if each.is_running()
-        for kind in ("pid", "net")
+        os.readlink(f"/proc/{each.pid}/ns/{kind}") for each in processes if each.is_running() for kind in ("pid", "net")
     }
 
 

@@ -93,9 +93,7 @@ class Site:
         tls = trusting(self.ca) if scheme == "https" else None
         return connect(self.host, self.ports[scheme], address, tls)
 
-    def ask(
-        self, path: str = "/", *, scheme: str = "https", headers: Mapping[str, str] | None = None
-    ) -> Answer:
+    def ask(self, path: str = "/", *, scheme: str = "https", headers: Mapping[str, str] | None = None) -> Answer:
         """One request over a connection of its own."""
         with closing(self.connect(scheme)) as connection:
             return ask(connection, path, headers=headers)

@@ -43,7 +43,7 @@ class Change:
     done: Done
     steps: list[tuple[str, str]]
     """The label and the operation of each resource in the order in which the steps ended; those that stayed
-    the same are left out. The label is the type and the logical name, `kubernetes:core/v1:Service web-service`."""
+    the same are left out. The label is type and logical name: `kubernetes:core/v1:Service web-service`."""
     messages: str
     """What went to the user as diagnostics."""
 
@@ -74,28 +74,26 @@ class Stack:
             timeout=timeout,
             check=False,
         )
-        done = Done(
-            code=ended.returncode, out=ended.stdout, err=ended.stderr, seconds=time.monotonic() - began
-        )
+        done = Done(code=ended.returncode, out=ended.stdout, err=ended.stderr, seconds=time.monotonic() - began)
         assert not check or done.code == 0, f"{' '.join(command)} ended with {done.code}:\n{done.said}"
         return done
 
     def pulumi(self, *arguments: str, check: bool = True, timeout: float = 300) -> Done:
         """Run pulumi on this stack."""
-        return self.run(
-            "pulumi", *arguments, "--non-interactive", f"--stack={self.name}", check=check, timeout=timeout
-        )
+        return self.run("pulumi", *arguments, "--non-interactive", f"--stack={self.name}", check=check, timeout=timeout)
 
     def change(self, verb: str, *options: str, check: bool = True, timeout: float = 300) -> Change:
-        """`up`, `refresh` or `destroy`, without the preview before it."""
-        done = self.pulumi(verb, "--yes", "--skip-preview", "--json", *options, check=check, timeout=timeout)
+        """`up`, `refresh` or `destroy`, without the preview before it; it must succeed unless `check` is off."""
+        done = self.pulumi(verb, "--yes", "--skip-preview", "--json", *options, check=False, timeout=timeout)
         events = [json.loads(line) for line in done.out.splitlines() if line.startswith("{")]
         ended = [event["resOutputsEvent"]["metadata"] for event in events if "resOutputsEvent" in event]
-        said = [event["diagnosticEvent"]["message"] for event in events if "diagnosticEvent" in event]
+        told = [event["diagnosticEvent"] for event in events if "diagnosticEvent" in event]
+        messages = "".join(each["message"] for each in told if each["severity"] != "debug") + done.err
+        assert not check or done.code == 0, f"pulumi {verb} ended with {done.code}:\n{messages}"
         return Change(
             done=done,
             steps=[(label(step["urn"]), step["op"]) for step in ended if step["op"] != "same"],
-            messages="".join(said) + done.err,
+            messages=messages,
         )
 
     def plan(self, *options: str) -> Change:
@@ -138,9 +136,7 @@ class Stack:
             timeout=timeout,
             check=False,
         )
-        done = Done(
-            code=ended.returncode, out=ended.stdout, err=ended.stderr, seconds=time.monotonic() - began
-        )
+        done = Done(code=ended.returncode, out=ended.stdout, err=ended.stderr, seconds=time.monotonic() - began)
         assert not check or done.code == 0, f"sandbox {verb} ended with {done.code}:\n{done.said[-6000:]}"
         return done
 

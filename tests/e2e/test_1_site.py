@@ -1,4 +1,4 @@
-"""After `make up`: the site answers over HTTPS, by its name, through a balancer that AWS's controller made."""
+"""After `make up` the site answers: by its name, over HTTPS, through the balancer of AWS's controller."""
 
 import http.client
 import ssl
@@ -12,8 +12,8 @@ import trustme
 
 from sandbox.layout import Layout
 from tests.e2e import cloud
-from tests.e2e.conftest import FirstUp, Times
 from tests.e2e.machine import inhabitants, services
+from tests.e2e.session import FirstUp, Times
 from tests.e2e.site import Site, addresses, connect, resolver, trusting
 from tests.e2e.stack import Stack
 
@@ -55,7 +55,7 @@ def test_up_takes_under_two_minutes_with_a_warm_cache(first_up: FirstUp, times: 
 
 
 def test_up_ends_by_saying_where_the_site_is(first_up: FirstUp, outputs: dict[str, Any]) -> None:
-    assert f"The site: {outputs['url']}" in first_up.done.out
+    assert f"{outputs['url']} answers 200" in first_up.done.out
 
 
 def test_the_hostname_is_what_the_service_shows_as_its_ingress(stack: Stack, outputs: dict[str, Any]) -> None:

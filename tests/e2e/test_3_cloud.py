@@ -69,9 +69,7 @@ def test_the_certificate_is_issued_for_the_host(outputs: dict[str, Any], site: S
 def test_everything_in_aws_carries_the_stacks_tags(outputs: dict[str, Any], s3: Any, bucket: str) -> None:
     wanted = {"project": "ejemplo-django", "stack": "local"}
     certificate = cloud.client("acm").list_tags_for_certificate(CertificateArn=outputs["certificateArn"])
-    zone = cloud.client("route53").list_tags_for_resource(
-        ResourceType="hostedzone", ResourceId=outputs["zoneId"]
-    )
+    zone = cloud.client("route53").list_tags_for_resource(ResourceType="hostedzone", ResourceId=outputs["zoneId"])
     for tags in (
         certificate["Tags"],
         zone["ResourceTagSet"]["Tags"],

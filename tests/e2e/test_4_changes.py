@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.e2e import cloud
-from tests.e2e.conftest import Times
+from tests.e2e.session import Times
 from tests.e2e.site import Site
 from tests.e2e.stack import Change, Stack, edited
 from tests.e2e.waiting import eventually
@@ -151,7 +151,7 @@ def test_a_preview_on_an_empty_stack_lists_every_resource_and_touches_nothing(
     empty = stack.copied(tmp_path_factory.mktemp("empty") / "program", name="empty")
 
     def everything() -> tuple[object, ...]:
-        built = stack.run("docker", "images", "--all", "--quiet", "--no-trunc").out
+        built = sorted(stack.run("docker", "images", "--all", "--quiet", "--no-trunc").out.split())
         return (
             cloud.aws(),
             cloud.cluster(stack),
@@ -169,4 +169,6 @@ def test_a_preview_on_an_empty_stack_lists_every_resource_and_touches_nothing(
     finally:
         empty.pulumi("stack", "rm", "--yes")
     assert set(plan.operations.values()) == {"create"}
-    assert {name.replace("-empty", "-local") for name in plan.operations} == deployed
+    assert {name.replace("-empty", "-local") for name in plan.operations} == {
+        name for name in deployed if not name.startswith("pulumi:providers:") or " default" not in name
+    }  # a preview does not list the engine's own providers

@@ -58,12 +58,8 @@ def drift(stack: Stack, site: Site, outputs: dict[str, Any]) -> Drift:
         stack.kubectl("scale", "deployment/ejemplo-django", "--replicas=1")
         stack.kubectl("delete", "secret/regcred")
         stack.kubectl("annotate", "service/ejemplo-django-service", "--overwrite", f"{PROTOCOL}=tcp")
-        cloud.client("s3").put_bucket_versioning(
-            Bucket=bucket, VersioningConfiguration={"Status": "Suspended"}
-        )
-        cloud.client("route53").change_resource_record_sets(
-            HostedZoneId=zone, ChangeBatch={"Changes": changes}
-        )
+        cloud.client("s3").put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Suspended"})
+        cloud.client("route53").change_resource_record_sets(HostedZoneId=zone, ChangeBatch={"Changes": changes})
 
         def broken() -> None:
             """AWS's controller has made of the annotation what it says."""

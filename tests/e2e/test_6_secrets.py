@@ -17,7 +17,7 @@ import pytest
 from sandbox import layout as net
 from sandbox.layout import Layout
 from tests.e2e import cloud
-from tests.e2e.conftest import FirstUp
+from tests.e2e.session import FirstUp
 from tests.e2e.stack import Stack
 from tests.e2e.waiting import eventually
 from tests.e2e.watching import process_list
@@ -54,9 +54,7 @@ def _inside(folder: Path) -> Iterator[tuple[Path, bytes]]:
             yield path, path.read_bytes()
 
 
-def test_the_search_finds_both_where_they_are_meant_to_be_shown(
-    stack: Stack, secrets: dict[str, list[bytes]]
-) -> None:
+def test_the_search_finds_both_where_they_are_meant_to_be_shown(stack: Stack, secrets: dict[str, list[bytes]]) -> None:
     shown = stack.pulumi("stack", "export", "--show-secrets").out
     assert _found(secrets, shown.encode()) == set(secrets)
     mounted = stack.kubectl("get", "secrets", "--output=json")
@@ -67,9 +65,7 @@ def test_the_exported_state_has_neither(stack: Stack, secrets: dict[str, list[by
     assert _found(secrets, stack.pulumi("stack", "export").out.encode()) == set()
 
 
-def test_the_files_of_the_state_and_its_history_have_neither(
-    layout: Layout, secrets: dict[str, list[bytes]]
-) -> None:
+def test_the_files_of_the_state_and_its_history_have_neither(layout: Layout, secrets: dict[str, list[bytes]]) -> None:
     files = dict(_inside(layout.root / "stacks"))
     assert any(b"web-deployment" in content for content in files.values())
     assert {str(path): found for path, text in files.items() if (found := _found(secrets, text))} == {}
@@ -97,9 +93,7 @@ def test_the_outputs_of_the_stack_have_neither(stack: Stack, secrets: dict[str, 
     assert _found(secrets, stack.plan().done.said.encode()) == set()
 
 
-def test_no_command_line_had_either_while_it_all_came_up(
-    first_up: FirstUp, secrets: dict[str, list[bytes]]
-) -> None:
+def test_no_command_line_had_either_while_it_all_came_up(first_up: FirstUp, secrets: dict[str, list[bytes]]) -> None:
     commands = "\n".join(first_up.commands)
     for program in ("pulumi up --yes", "sandbox.plugins.docker", "kube-apiserver", "dockerd", "gunicorn"):
         assert program in commands, f"the process list was not watched while {program} ran"
@@ -128,9 +122,7 @@ def image(layout: Layout, outputs: dict[str, Any]) -> Iterator[Any]:
         client.close()
 
 
-def test_the_images_history_and_configuration_have_neither(
-    image: Any, secrets: dict[str, list[bytes]]
-) -> None:
+def test_the_images_history_and_configuration_have_neither(image: Any, secrets: dict[str, list[bytes]]) -> None:
     told = json.dumps([image.history(), image.attrs])
     assert "gunicorn" in told
     assert _found(secrets, told.encode()) == set()

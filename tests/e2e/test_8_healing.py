@@ -9,8 +9,8 @@ import pytest
 from sandbox import machine, supervise
 from sandbox.layout import Layout, here
 from tests.e2e import cloud
-from tests.e2e.conftest import Times
 from tests.e2e.machine import alive, inhabitants, process_of, services, supervisor
+from tests.e2e.session import Times
 from tests.e2e.site import Site
 from tests.e2e.stack import Stack
 from tests.e2e.waiting import eventually
@@ -49,7 +49,7 @@ def test_a_killed_service_is_started_again_and_status_says_so(
 ) -> None:
     _kill_and_await(layout, name)
     status = stack.sandbox("status")
-    [line] = [each for each in status.out.splitlines() if each.startswith(f"│ {name} ")]
+    [line] = [each for each in status.out.splitlines() if each.split()[:1] == [name]]
     assert "running, healed" in line
     assert "SIGKILL" in line
     if name != "moto":  # who forgets everything; the next test is about that

@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
+import dns.exception
+
 T = TypeVar("T")
 
 PAUSE = 0.2
@@ -17,7 +19,7 @@ def eventually(look: Callable[[], T], *, within: float) -> T:
     while True:
         try:
             return look()
-        except (AssertionError, OSError, http.client.HTTPException):
+        except (AssertionError, OSError, http.client.HTTPException, dns.exception.DNSException):
             if time.monotonic() > deadline:
                 raise
         time.sleep(PAUSE)

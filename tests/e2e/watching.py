@@ -8,6 +8,8 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import dns.exception
+
 from tests.e2e.site import Answer, Site, ask
 
 PACE = 0.05
@@ -48,7 +50,7 @@ class Visits:
         began = time.monotonic()
         try:
             answer = get()
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, http.client.HTTPException, dns.exception.DNSException) as error:
             self.failures.append(f"{who}: {type(error).__name__}: {error}")
             return
         if answer.status == 200:

@@ -1,0 +1,119 @@
+"""What the workflows run, on a real stack: the comment, the deployment with its visit, the way back, the drift."""
+
+import re
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.site import Site, addresses
+from tests.e2e.stack import Done, Stack, edited
+
+pytestmark = pytest.mark.timeout(300, func_only=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operations:
+    """A copy of the program with its operations, to be changed, for the same stack."""
+
+    stack: Stack
+    site: Site
+    summary: Path
+
+    def run(self, command: str, *options: str, check: bool = True) -> Done:
+        """Run `python -m ops <command>` on the stack."""
+        arguments = (sys.executable, "-m", "ops", command, "--stack", self.stack.name, *options)
+        return self.stack.run(*arguments, check=check)
+
+    def deploy(self, *options: str) -> Done:
+        """Deploy, and visit the site where the sandbox's name server says it is."""
+        (address,) = addresses(self.site.host)
+        where = ("--authority", str(self.site.ca), "--address", address, "--within", "5")
+        return self.run("deploy", *where, "--summary", str(self.summary), *options, check=False)
+
+    def way_back(self) -> list[list[str]]:
+        """The commands that the summary tells to type."""
+        told = re.search(r"\*\*The way back\*\*.*?```text\n(.*?)```", self.summary.read_text(), re.DOTALL)
+        assert told, self.summary.read_text()
+        return [line.split() for line in told[1].splitlines()]
+
+    def image(self) -> str:
+        """What runs, by digest."""
+        return str(self.stack.outputs()["image"])
+
+
+@pytest.fixture
+def operations(stack: Stack, site: Site, tmp_path: Path) -> Iterator[Operations]:
+    """Afterwards the stack is as it was."""
+    copy = stack.copied(tmp_path / "program")
+    shutil.copytree(stack.layout.checkout / "ops", copy.folder / "ops")
+    try:
+        yield Operations(stack=copy, site=site, summary=tmp_path / "summary.md")
+    finally:
+        stack.change("up", "--refresh")
+
+
+def test_the_comment_says_what_a_preview_of_the_stack_finds(operations: Operations) -> None:
+    operations.stack.pulumi("config", "set", "--path", "app.replicas", "3")
+    text = operations.run("preview").out
+    assert "## Preview of `local`: 1 updated\n" in text
+    assert "`spec.replicas`: `2` → `3`" in text
+    assert "18.77 USD a month now, 18.77 USD after" in text
+    password = (operations.stack.layout.secrets / "registry-password").read_text().strip()
+    assert password not in text
+
+
+def test_the_comment_on_a_refused_configuration_is_its_error_and_the_command_fails(operations: Operations) -> None:
+    operations.stack.pulumi("config", "set", "--path", "image.tag", "latest")
+    done = operations.run("preview", check=False)
+    assert done.code == 1
+    assert 'image.tag: found "latest"' in done.out
+
+
+def test_a_bad_image_fails_the_visit_and_the_way_back_restores_the_site(operations: Operations) -> None:
+    good = operations.image()
+    # Its probes are well: only a visitor sees it.
+    views = operations.stack.folder / "app/ejemplo/views.py"
+    edited(views, {"return HttpResponse(_page())": "return HttpResponse(_page(), status=500)"})
+    failed = operations.deploy()
+    bad = operations.image()
+    assert failed.code == 1
+    assert "it answered 500" in failed.err
+    assert bad != good
+    assert operations.site.ask().status == 500
+
+    set_digest, up = operations.way_back()
+    operations.stack.run(*set_digest)
+    operations.stack.run(*up, "--yes", "--skip-preview")
+    assert operations.image() == good
+    # From the same folder, whose program is as bad as before: nothing was built.
+    assert operations.site.ask().status == 200
+
+    operations.summary.unlink()
+    by_digest = operations.deploy("--digest", bad.partition("@")[2])
+    assert by_digest.code == 1
+    assert "it answered 500" in operations.summary.read_text()
+    assert good.partition("@")[2] in operations.way_back()[0]
+
+    restored = operations.deploy("--digest", good.partition("@")[2])
+    assert restored.code == 0, restored.said
+    assert operations.site.ask().status == 200
+
+
+def test_drift_is_told_and_so_is_its_end(operations: Operations) -> None:
+    assert operations.run("drift").out == "nothing drifted\n"
+    operations.stack.kubectl("scale", "deployment", "ejemplo-django", "--replicas=1")
+    told = operations.run("drift").out
+    assert told.startswith("Drift in local: 1 resource differs\n")
+    assert "`spec.replicas`: deployed `2`, found `1`" in told
+    operations.stack.change("up", "--refresh")
+    assert operations.run("drift").out == "nothing drifted\n"
+
+
+def test_make_pr_comment_writes_the_comment(stack: Stack) -> None:
+    done = stack.run("make", "--silent", "pr-comment")
+    assert done.out.startswith("<!-- ejemplo-django: preview of local -->\n")
+    assert "no changes" in done.out

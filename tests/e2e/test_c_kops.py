@@ -1,0 +1,429 @@
+"""The driver kops: what it tells kops, how it plans, fails, goes on, and finds drift."""
+
+import json
+import signal
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import yaml
+from pulumi.runtime import rpc
+
+from infra.cluster.kops import command, manifests, plan
+from infra.cluster.kops.command import KopsError, NotFoundError
+from infra.cluster.kops.resources import AppliedProvider, ReadyProvider, SpecProvider
+from tests.kops import world as testing
+from tests.kops.world import NAME, World, group, rendered
+
+SPEC, APPLIED, READY = SpecProvider(), AppliedProvider(), ReadyProvider()
+NEWER = rendered(kubernetes_version="1.36.3")
+
+
+@pytest.fixture(scope="module")
+def endpoint() -> Iterator[str]:
+    with testing.moto() as address:
+        yield address
+
+
+@pytest.fixture
+def world(endpoint: str, tmp_path: Path) -> Iterator[World]:
+    """The stand-in, which can be told to fail and has machines that boot."""
+    with testing.world(tmp_path, endpoint=endpoint, real=False) as made:
+        yield made
+
+
+@pytest.fixture(params=["the stand-in", "the real kops"])
+def any_kops(request: pytest.FixtureRequest, endpoint: str, tmp_path: Path) -> Iterator[World]:
+    """Each kops in turn: what needs no machine that boots."""
+    real = request.param == "the real kops"
+    if real and not testing.installed():
+        pytest.skip("there is no kops on PATH")
+    with testing.world(tmp_path, endpoint=endpoint, real=real) as made:
+        yield made
+
+
+def up(props: dict[str, Any]) -> dict[str, Any]:
+    """Create the three resources; gives what the last one put out."""
+    SPEC.create(props)
+    APPLIED.create(props)
+    return dict(READY.create(props).outs or {})
+
+
+# What is the same for every kops.
+
+
+def test_what_is_put_into_the_store_is_found_there_without_a_difference(any_kops: World) -> None:
+    SPEC.create(any_kops.props())
+    assert plan.spec_changes(any_kops.kops.stored(), rendered()) == []
+    assert {f"{NAME}/config", f"{NAME}/instancegroup/nodes"} <= any_kops.store().keys()
+
+
+def test_a_cluster_that_is_not_in_the_store_is_told_from_a_failure(any_kops: World) -> None:
+    with pytest.raises(NotFoundError, match="not found"):
+        any_kops.kops.stored()
+    assert SPEC.read(NAME, any_kops.props()).id == ""
+
+
+def test_putting_it_twice_is_the_same_as_once_and_another_spec_takes_its_place(any_kops: World) -> None:
+    for documents in (rendered(), rendered(), NEWER):
+        SPEC.create(any_kops.props(documents=documents))
+    assert plan.spec_changes(any_kops.kops.stored(), NEWER) == []
+    [change] = plan.spec_changes(any_kops.kops.stored(), rendered())
+    assert "kubernetesVersion: '1.36.3' -> '1.35.7'" in change
+
+
+def test_a_spec_that_kops_refuses_fails_in_kops_own_words(any_kops: World) -> None:
+    documents = manifests.parse(rendered())
+    documents[0]["spec"]["etcdClusters"][0]["etcdMembers"] *= 2
+    documents[0]["spec"]["kubernetesVersionn"] = "1"
+    with pytest.raises(KopsError, match="could not put the cluster's spec into its store.*\n.*kubernetesVersionn"):
+        any_kops.kops.replace(manifests.dump(documents))
+
+
+def test_a_change_in_the_store_is_found_as_drift_and_put_right(any_kops: World) -> None:
+    props = any_kops.props()
+    SPEC.create(props)
+    key = f"{NAME}/config"
+    any_kops.put(key, any_kops.store()[key].replace("1.35.7", "1.35.6"))
+    found = SPEC.read(NAME, props)
+    assert found.outs is not None
+    assert "spec.kubernetesVersion: '1.35.6' -> '1.35.7'" in found.outs["drift"][0]
+    assert SPEC.diff(NAME, found.outs, props).changes
+    SPEC.update(NAME, found.outs, props)
+    assert (SPEC.read(NAME, props).outs or {})["drift"] == []
+
+
+# The plan.
+
+
+def test_a_plan_before_anything_exists_needs_no_store_and_leaves_nothing(world: World) -> None:
+    found = plan.make(command.Kops(name=NAME, store="", region="us-east-1", endpoint=world.kops.endpoint), rendered())
+    assert f"LaunchTemplate/nodes.{NAME}" in found["create"]
+    assert f"Cluster/{NAME}: added" in found["spec"]
+    assert "roll" not in found
+    assert (world.store(), world.cloud()["resources"]) == ({}, {})
+
+
+def test_a_plan_changes_neither_the_live_store_nor_the_cloud(world: World) -> None:
+    up(world.props())
+    store, cloud, called = world.store(), world.cloud(), len(world.calls())
+    plan.make(world.kops, rendered(kubernetes_version="1.36.3", nodes=(group("other"),)))
+    assert (world.store(), world.cloud()) == (store, cloud)
+    written = [each for each in world.calls()[called:] if each["command"][0] not in ("get", "version")]
+    assert written
+    assert all(each["state"].startswith("file://") and "yes" not in each["flags"] for each in written)
+    assert not Path(written[0]["state"].removeprefix("file://")).exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "roll"),
+    [
+        ({"kubernetes_version": "1.36.3"}, ["control-plane-us-east-1c", "nodes"]),
+        ({"nodes": (group(machine_type="t3.large"),)}, ["nodes"]),
+        ({"nodes": (group(max=9),)}, []),
+        ({"nodes": (group(), group("more"))}, []),
+        ({"api_access": ("192.0.2.0/24",)}, []),
+        ({}, []),
+    ],
+)
+def test_the_plan_names_the_groups_that_kops_then_rolls(world: World, changes: dict[str, Any], roll: list[str]) -> None:
+    props = world.props()
+    up(props)
+    before = world.machines()
+    documents = rendered(**changes)
+    assert plan.make(world.kops, documents).get("roll", []) == roll
+    SPEC.update(NAME, props, world.props(documents=documents))
+    APPLIED.update(NAME, props, world.props(documents=documents))
+    after = world.machines()
+    assert [each for each in sorted(before) if not set(before[each]) & set(after[each])] == roll
+
+
+def test_a_plan_of_what_is_there_is_empty(world: World) -> None:
+    up(world.props())
+    assert plan.make(world.kops, rendered()) == {}
+    assert plan.text({}) == "  nothing"
+
+
+def test_a_group_that_is_gone_from_the_settings_is_planned_and_then_deleted_last(world: World) -> None:
+    props = world.props(documents=rendered(nodes=(group(), group("old"))))
+    up(props)
+    documents = rendered(nodes=(group(), group("new")))
+    found = plan.make(world.kops, documents)
+    assert "InstanceGroup/old and its machines" in found["delete"]
+    news = world.props(documents=documents)
+    SPEC.update(NAME, props, news)
+    APPLIED.update(NAME, props, news)
+    assert world.machines().keys() == {"control-plane-us-east-1c", "nodes", "new"}
+    commands = [each["command"][0] for each in world.calls() if "yes" in each["flags"]]
+    assert commands[-2:] == ["reconcile", "delete"]
+
+
+def test_a_change_that_kops_refuses_is_refused_by_the_plan(world: World) -> None:
+    up(world.props())
+    with pytest.raises(KopsError, match="networkCIDR: Forbidden: field is immutable"):
+        APPLIED.check(world.props(), world.props(documents=rendered(network_cidr="10.1.0.0/16")))
+
+
+def test_the_plan_is_an_input_of_the_applied_resource_only_when_something_changes(world: World) -> None:
+    props = world.props()
+    up(props)
+    checked = APPLIED.check(props, world.props(documents=NEWER))
+    assert checked.inputs["plan"]["roll"] == ["control-plane-us-east-1c", "nodes"]
+    called = len(world.calls())
+    assert APPLIED.check(checked.inputs, world.props(documents=NEWER)).inputs["plan"] == checked.inputs["plan"]
+    assert len(world.calls()) == called
+
+
+def test_a_plan_waits_for_what_only_an_up_knows(world: World) -> None:
+    unknown = world.props() | {"manifests": rpc.UNKNOWN, "hash": rpc.UNKNOWN}
+    assert APPLIED.check({}, unknown).inputs["plan"] == {}
+    assert SPEC.check({}, unknown).inputs["hash"] == rpc.UNKNOWN
+    without_bucket = world.props(store=rpc.UNKNOWN)
+    assert APPLIED.check({}, without_bucket).inputs["plan"]["create"]
+
+
+# Creating and changing.
+
+
+def test_the_first_up_makes_a_valid_cluster_and_a_kubeconfig_without_a_credential(world: World) -> None:
+    made = up(world.props())
+    assert len(made["nodes"]) == 3
+    kubeconfig = yaml.safe_load(made["kubeconfig"])
+    [user] = kubeconfig["users"]
+    assert user["user"].keys() == {"exec"}
+    assert user["user"]["exec"]["args"][-2:] == [f"--cluster={NAME}", f"--state={world.kops.store}"]
+    assert {"name": "S3_ENDPOINT", "value": world.kops.endpoint} in user["user"]["exec"]["env"]
+    assert "test" not in [each["value"] for each in user["user"]["exec"]["env"]]
+
+
+def test_update_only_leaves_the_machines_and_says_which_are_to_be_replaced(world: World) -> None:
+    props = world.props(apply="update-only")
+    up(props)
+    machines = world.machines()
+    news = world.props(apply="update-only", documents=NEWER)
+    SPEC.update(NAME, props, news)
+    outs = APPLIED.update(NAME, props, news).outs or {}
+    assert world.machines() == machines
+    assert outs["pending"] == ["control-plane-us-east-1c", "nodes"]
+    # Back at `reconcile`, the same spec is a change.
+    news = news | {"apply": "reconcile"}
+    assert APPLIED.diff(NAME, outs, news).changes
+    assert APPLIED.check(outs, news).inputs["plan"] == {"roll": ["control-plane-us-east-1c", "nodes"]}
+    assert (APPLIED.update(NAME, outs, news).outs or {})["pending"] == []
+
+
+def test_manual_writes_the_spec_and_leaves_the_cloud(world: World) -> None:
+    props = world.props(apply="manual")
+    up(props)
+    cloud = world.cloud()
+    news = world.props(apply="manual", documents=NEWER)
+    SPEC.update(NAME, props, news)
+    APPLIED.update(NAME, props, news)
+    assert plan.spec_changes(world.kops.stored(), NEWER) == []
+    assert world.cloud() == cloud
+    assert (APPLIED.read(NAME, news).outs or {})["drift"] == []
+
+
+# Failing and going on.
+
+
+def test_a_failed_update_says_why_and_the_next_one_makes_nothing_twice(world: World) -> None:
+    world.order(update={"after": 4, "error": "VpcLimitExceeded: the maximum number of VPCs has been reached"})
+    props = world.props()
+    SPEC.create(props)
+    with pytest.raises(KopsError, match="VpcLimitExceeded") as failed:
+        APPLIED.create(props)
+    assert "could not update the cluster: it ended with exit code 1" in str(failed.value)
+    assert len(world.cloud()["resources"][NAME]) == 4
+    authority = world.store()[f"{NAME}/pki/private/kubernetes-ca/keyset.yaml"]
+    world.order()
+    up(props)
+    assert world.store()[f"{NAME}/pki/private/kubernetes-ca/keyset.yaml"] == authority
+    assert {group: len(ids) for group, ids in world.machines().items()} == {"control-plane-us-east-1c": 1, "nodes": 2}
+
+
+def test_a_spec_that_was_written_by_half_is_written_whole_by_the_next_up(world: World) -> None:
+    world.order(replace="nodes")
+    with pytest.raises(KopsError, match="SlowDown"):
+        SPEC.create(world.props())
+    world.order()
+    # The half of it is enough for a plan.
+    assert "InstanceGroup/nodes: added" in plan.make(world.kops, rendered())["spec"]
+    assert len(up(world.props())["nodes"]) == 3
+
+
+def test_a_cluster_that_does_not_become_valid_fails_with_what_is_not_valid(world: World) -> None:
+    props = world.props()
+    SPEC.create(props)
+    APPLIED.create(props)
+    broken = world.machines()["nodes"][1]
+    world.order(broken=[broken])
+    with pytest.raises(KopsError) as failed:
+        READY.create(props)
+    assert f'Machine {broken}: machine "{broken}" has not yet joined cluster' in str(failed.value)
+    assert "wait time exceeded during validation" in str(failed.value)
+    world.order()
+    assert len((READY.create(props).outs or {})["nodes"]) == 3
+
+
+def test_a_slow_cluster_is_waited_for_and_no_longer_than_told(world: World) -> None:
+    props = world.props()
+    SPEC.create(props)
+    APPLIED.create(props)
+    world.order(boot=4 * 60)
+    READY.create(props)
+    world.order(boot=6 * 60)
+    APPLIED.update(NAME, props, props | {"documents": NEWER})
+    SPEC.update(NAME, props, world.props(documents=NEWER))
+    APPLIED.update(NAME, props, world.props(documents=NEWER))
+    with pytest.raises(KopsError, match="wait time exceeded"):
+        READY.update(NAME, props, world.props(documents=NEWER))
+
+
+def test_a_kops_that_is_killed_is_a_failure_and_the_next_one_goes_on(world: World) -> None:
+    props = world.props()
+    SPEC.create(props)
+    for name in ("SIGKILL", "SIGINT", "SIGTERM"):
+        world.order(update={"after": 2, "kill": name})
+        number = getattr(signal, name)
+        with pytest.raises(KopsError, match=f"could not update the cluster: it was ended by signal {number.value}"):
+            APPLIED.create(props)
+    world.order()
+    assert len(up(props)["nodes"]) == 3
+
+
+def test_a_failed_roll_fails_and_is_rolled_by_the_next_up(world: World) -> None:
+    props = world.props()
+    up(props)
+    news = world.props(documents=NEWER)
+    SPEC.update(NAME, props, news)
+    world.order(roll="error validating cluster after removing a node: cluster did not validate within 15m0s")
+    with pytest.raises(KopsError, match="did not validate within"):
+        APPLIED.update(NAME, props, news)
+    world.order()
+    # The engine has kept the old hash: the same change again.
+    assert APPLIED.diff(NAME, props, news).changes
+    assert (APPLIED.update(NAME, props, news).outs or {})["pending"] == []
+
+
+def test_a_missing_kops_an_old_one_and_something_else_are_said_with_what_is_wanted(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def said() -> str:
+        [failure] = SPEC.check({}, world.props()).failures
+        return str(failure.reason)
+
+    assert SPEC.check({}, world.props()).failures == []
+    world.order(version="1.34.2")
+    assert "The kops on PATH is 1.34.2, which is too old" in said()
+    world.order(version="Usage: kops")
+    assert "which is no version" in said()
+    monkeypatch.setenv("PATH", "/nonexistent")
+    assert "kops cannot be run" in said()
+    assert "Kubernetes 1.35.7 wants kops 1.35 or newer" in said()
+    assert "https://github.com/kubernetes/kops/releases" in said()
+
+
+# Drift, and the end.
+
+
+def test_a_refresh_without_drift_changes_nothing(world: World) -> None:
+    props = world.props()
+    made = up(props)
+    for provider, outs in ((SPEC, props), (APPLIED, {**props, "pending": []}), (READY, made)):
+        found = provider.read(NAME, outs)
+        assert (found.id, found.outs) == (NAME, outs)
+        assert not provider.diff(NAME, found.outs or {}, props).changes
+
+
+def test_what_was_changed_in_the_cloud_is_found_and_put_right(world: World) -> None:
+    props = world.props()
+    up(props)
+    cloud = world.cloud()
+    del cloud["resources"][NAME][f"SecurityGroupRule/https-0.0.0.0/0.{NAME}"]
+    (world.home / "cloud.json").write_text(json.dumps(cloud))
+    found = APPLIED.read(NAME, props).outs or {}
+    assert found["drift"] == [f"SecurityGroupRule/https-0.0.0.0/0.{NAME}"]
+    assert APPLIED.diff(NAME, found, props).changes
+    APPLIED.update(NAME, found, props)
+    assert (APPLIED.read(NAME, props).outs or {})["drift"] == []
+
+
+def test_a_cluster_that_is_no_longer_valid_is_found(world: World) -> None:
+    props = world.props()
+    made = up(props)
+    world.order(broken=[world.machines()["nodes"][0]])
+    found = READY.read(NAME, made).outs or {}
+    assert "has not yet joined cluster" in found["drift"][0]
+    assert READY.diff(NAME, found, props).changes
+
+
+def test_a_cluster_deleted_behind_the_back_is_gone_for_all_three(world: World) -> None:
+    props = world.props()
+    made = up(props)
+    world.kops.delete()
+    assert [provider.read(NAME, made).id for provider in (SPEC, APPLIED, READY)] == ["", "", ""]
+    SPEC.delete(NAME, props)
+
+
+def test_deleting_leaves_nothing_and_a_failure_keeps_the_spec_to_go_on_with(world: World) -> None:
+    props = world.props()
+    up(props)
+    world.order(delete="DependencyViolation: the vpc has dependencies and cannot be deleted")
+    with pytest.raises(KopsError, match="DependencyViolation"):
+        SPEC.delete(NAME, props)
+    assert f"{NAME}/config" in world.store()
+    world.order()
+    SPEC.delete(NAME, props)
+    assert world.store() == {}
+    assert world.cloud()["resources"] == world.cloud()["machines"] == {}
+
+
+@pytest.mark.parametrize(
+    ("changed", "replaces", "first"), [("name", ["name"], False), ("store", ["store"], True), ("region", [], False)]
+)
+def test_another_name_or_store_is_another_cluster(world: World, changed: str, replaces: list[str], first: bool) -> None:
+    found = SPEC.diff(NAME, world.props(), world.props(**{changed: "other"}))
+    assert (found.replaces, bool(found.delete_before_replace)) == (replaces, first)
+
+
+def test_two_changes_of_the_settings_that_mean_the_same_have_the_same_hash() -> None:
+    zones = ("us-east-1a", "us-east-1c")
+    one = rendered(zones=zones, nodes=(group("a"), group("b", zones=zones)))
+    other = rendered(zones=zones[::-1], nodes=(group("b", zones=zones[::-1]), group("a")))
+    assert manifests.digest(one) == manifests.digest(other)
+    assert manifests.digest(one) != manifests.digest(rendered(zones=zones))
+
+
+def test_neither_the_users_kubeconfig_nor_a_kops_set_up_by_hand_has_a_part_in_it(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = world.home / "my-kubeconfig"
+    mine.write_text("mine")
+    monkeypatch.setenv("KUBECONFIG", str(mine))
+    monkeypatch.setenv("KOPS_STATE_STORE", "s3://another")
+    monkeypatch.setenv("KOPS_CLUSTER_NAME", "another.example.com")
+    up(world.props())
+    world.kops.delete()
+    assert mine.read_text() == "mine"
+    assert {each["state"] for each in world.calls()} == {world.kops.store}
+
+
+def test_what_kops_runs_for_ends_with_the_process_that_waits_for_it(world: World) -> None:
+    SPEC.create(world.props())
+    world.order(update={"after": 1, "hang": True})
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(APPLIED.create, world.props())
+        while not (pid := _written(world.home / "hangs")):
+            time.sleep(0.01)
+        psutil.Process(pid).kill()
+        with pytest.raises(KopsError, match="ended by signal 9"):
+            waiting.result(timeout=5)
+
+
+def _written(file: Path) -> int:
+    return int(file.read_text() or 0) if file.exists() else 0
