@@ -4,7 +4,7 @@ VENV := .venv
 REQUIREMENTS := requirements-dev.txt requirements.txt constraints.txt sandbox/requirements.txt app/requirements.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status preview test test-fast check
+.PHONY: help up down status preview test test-fast check pr-comment contract
 
 help:  ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -21,6 +21,13 @@ status: $(VENV)/.installed  ## what runs, where, and what was healed
 down: $(VENV)/.installed  ## end everything and remove all but the cache
 	@$(VENV)/bin/python -m sandbox down
 
+contract: $(VENV)/.installed  ## what a change to the outputs would break in the known consumers
+	@$(VENV)/bin/python -m examples.contract
+
+pr-comment: $(VENV)/.installed  ## the comment that a pull request would get, from a preview on the embedded cloud
+	@$(VENV)/bin/python -m sandbox start >&2
+	@. .sandbox/env && $(VENV)/bin/python -m ops preview --stack local
+
 test-fast: $(VENV)/.installed  ## configuration, graph, stand-ins and the app's own tests: seconds, no network, no root
 	@$(VENV)/bin/python -m pytest -n auto tests/fast app
 
@@ -31,6 +38,8 @@ check: $(VENV)/.installed  ## formatter, linter and type checker
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/mypy
+	@$(VENV)/bin/mypy examples
+	@cd sandbox/toolchain/actionlint && go tool actionlint $(CURDIR)/.github/workflows/*.yml
 
 $(VENV)/.installed: $(REQUIREMENTS)
 	@echo "installing the Python packages into $(VENV)"

@@ -6,6 +6,7 @@ from infra import cluster as clusters
 from infra import config, providers
 from infra.alias import Alias
 from infra.balancer import LoadBalancer
+from infra.certificate import Certificate
 from infra.image import Image
 from infra.key import SecretKey
 from infra.outputs import Outputs
@@ -17,21 +18,22 @@ from infra.zone import Zone
 settings = config.load()
 in_aws = pulumi.ResourceOptions(provider=providers.aws_provider("aws", settings=settings.aws))
 
-zone = Zone("zone", domain=settings.domain, host=settings.host, protect=settings.protect, opts=in_aws)
+zone = Zone("zone", domain=settings.domain, protect=settings.protect, opts=in_aws)
+tls = Certificate("web", host=settings.host, zone_id=zone.id, opts=in_aws)
 state = StateBucket("state", domain=settings.domain, protect=settings.protect, opts=in_aws)
-cluster = clusters.declare("cluster", settings=settings.cluster, opts=in_aws)
-image = Image("app", build=settings.image, registry=settings.registry)
-
-in_cluster = pulumi.ResourceOptions(
-    provider=providers.kubernetes_provider(
-        "cluster", kubeconfig=cluster.kubeconfig, identifier=cluster.name, namespace=settings.namespace
-    )
+cluster = clusters.declare(
+    "cluster", settings=settings.cluster, aws=settings.aws, bucket=state.name, zone_id=zone.id, opts=in_aws
 )
-
+image = Image("app", build=settings.image, registry=settings.registry)
+kubernetes = providers.kubernetes_provider(
+    "cluster", kubeconfig=cluster.kubeconfig, identifier=cluster.name, namespace=settings.namespace
+)
+in_cluster = pulumi.ResourceOptions(provider=kubernetes)
 regcred = RegistrySecret("regcred", registry=settings.registry, opts=in_cluster)
 key = SecretKey("ejemplo-django-key", given=settings.app.secret_key, opts=in_cluster)
 workload = Workload(
     "web",
+    app="ejemplo-django",
     image=image.ref,
     version=settings.image.tag,
     host=settings.host,
@@ -40,20 +42,18 @@ workload = Workload(
     secret_key=key.name,
     opts=in_cluster,
 )
-balancer = LoadBalancer(
-    "web", selects=workload.labels, port=workload.port, certificate_arn=zone.certificate_arn, opts=in_cluster
-)
+balancer = LoadBalancer("web", app=workload.app, port=workload.port, certificate_arn=tls.arn, opts=in_cluster)
 Alias("web", zone_id=zone.id, host=settings.host, target=balancer.hostname, opts=in_aws)
-
 Outputs(
     hostname=balancer.hostname,
-    url=f"https://{settings.host}/",
+    url=pulumi.Output.concat("https://", settings.host, "/"),
     name_servers=zone.name_servers,
     zone_id=zone.id,
-    certificate_arn=zone.certificate_arn,
+    certificate_arn=tls.arn,
     state_store=pulumi.Output.concat("s3://", state.name),
-    cluster_name=cluster.name,
+    cluster_name=pulumi.Output.from_input(cluster.name),
     kubeconfig=cluster.kubeconfig,
     image=image.ref,
-    namespace=settings.namespace,
+    namespace=pulumi.Output.from_input(settings.namespace),
+    pull_secret=regcred.name,
 ).export()

@@ -36,7 +36,5 @@ forwarded_allow_ips = ""
 
 accesslog = "-"
 # No query string, referer or cookie: those may carry secrets.
-access_log_format = (
-    '%(h)s "%({x-forwarded-for}i)s" %(t)s "%(m)s %(U)s %(H)s" "%({host}i)s" %(s)s %(B)s %(M)sms "%(a)s"'
-)
+access_log_format = '%(h)s "%({x-forwarded-for}i)s" %(t)s "%(m)s %(U)s %(H)s" "%({host}i)s" %(s)s %(B)s %(M)sms "%(a)s"'
 logger_class = "ejemplo.server.SiteLogger"

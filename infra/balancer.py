@@ -1,7 +1,5 @@
 """LoadBalancer: the way in from the internet, TLS ended at the balancer."""
 
-from collections.abc import Mapping
-
 import pulumi
 import pulumi_kubernetes as kubernetes
 
@@ -9,7 +7,7 @@ _ANNOTATION = "service.beta.kubernetes.io/aws-load-balancer"
 
 
 class LoadBalancer(pulumi.ComponentResource):
-    """The Service `ejemplo-django-service`, for which AWS's controller makes a classic ELB.
+    """The Service `<app>-service`, for which AWS's controller makes a classic ELB.
 
     It speaks http to the pods and adds X-Forwarded-Proto, which is how the app knows whom to redirect.
     Another kind of balancer (NLB) ignores the protocol and adds no header: redirects would then never end.
@@ -22,19 +20,20 @@ class LoadBalancer(pulumi.ComponentResource):
         self,
         name: str,
         *,
-        selects: pulumi.Input[Mapping[str, str]],
-        port: str,
+        app: str,
+        port: pulumi.Input[str],
         certificate_arn: pulumi.Input[str],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """Declare it; `port` is the name of the pods' port, behind 80 and 443 alike."""
+        """Declare it; 80 and 443 both lead to the pods with the label `app`, at their port called `port`."""
         super().__init__("ejemplo-django:infra:LoadBalancer", name, None, opts)
+        labels = {"app": app}
 
         service = kubernetes.core.v1.Service(
             f"{name}-service",
             metadata={
-                "name": "ejemplo-django-service",
-                "labels": {"app": "ejemplo-django"},
+                "name": f"{app}-service",
+                "labels": labels,
                 "annotations": {
                     f"{_ANNOTATION}-backend-protocol": "http",
                     f"{_ANNOTATION}-ssl-cert": certificate_arn,
@@ -43,7 +42,7 @@ class LoadBalancer(pulumi.ComponentResource):
             },
             spec={
                 "type": "LoadBalancer",
-                "selector": selects,
+                "selector": labels,
                 "ports": [
                     {"name": "http", "port": 80, "target_port": port, "protocol": "TCP"},
                     {"name": "https", "port": 443, "target_port": port, "protocol": "TCP"},

@@ -93,12 +93,8 @@ cluster_name = _matching(
     rf"(?=.{{1,253}}$){_LABEL}(\.{_LABEL})*",
     "a name of DNS labels in lower case such as useast1.dev.example.com",
 )
-namespace = _matching(
-    _LABEL, "a DNS label: at most 63 of a-z, 0-9 and -, with a letter or digit at both ends"
-)
-registry_server = _matching(
-    _SERVER, "a host with or without a port such as registry.example.com:5000, no scheme"
-)
+namespace = _matching(_LABEL, "a DNS label: at most 63 of a-z, 0-9 and -, with a letter or digit at both ends")
+registry_server = _matching(_SERVER, "a host with or without a port such as registry.example.com:5000, no scheme")
 # RFC 7617: in the header that carries them, the first colon ends the user's name.
 username = _matching(r"[^\s:]+", "a user's name without spaces or colons")
 email = _matching(rf"[^\s@]+@{_LABEL}(\.{_LABEL})*", "an e-mail address such as ops@example.com")
@@ -109,6 +105,25 @@ repository = _matching(
 base_image = _matching(
     rf"({_SERVER}/)?{_PATH}(/{_PATH})*(:{_TAG})?(@{_DIGEST})?", "an image such as python:3.13-slim-bookworm"
 )
+
+image_digest = _matching(_DIGEST, "a digest such as the output image ends with: sha256: and 64 of 0-9 and a-f")
+
+
+machine_type = _matching(r"[a-z][a-z0-9-]*\.[a-z0-9-]+", "an EC2 machine type such as t3.medium")
+
+
+def machine_platform(text: str) -> str:
+    """Tell what an EC2 machine type runs: in AWS's names a `g` behind the generation is Graviton, which is arm64."""
+    return "linux/arm64" if re.match(r"a1\.|[a-z]+[0-9]+g[a-z]*\.", text) else "linux/amd64"
+
+
+def cidr(text: str) -> str | None:
+    """Check an IPv4 network with its length, its host bits zero."""
+    try:
+        network = ipaddress.IPv4Network(text)
+    except ValueError:
+        return "an IPv4 network such as 10.0.0.0/16"
+    return None if text == str(network) else f"a network with its length such as {network}"
 
 
 def image_tag(text: str) -> str | None:
@@ -146,9 +161,5 @@ def kubeconfig(text: str) -> str | None:
     current, contexts = document.get("current-context"), document.get("contexts")
     if not current:
         return "a kubeconfig with a current-context, which says where to deploy"
-    names = (
-        [each.get("name") for each in contexts if isinstance(each, dict)]
-        if isinstance(contexts, list)
-        else []
-    )
+    names = [each.get("name") for each in contexts if isinstance(each, dict)] if isinstance(contexts, list) else []
     return None if current in names else "a kubeconfig whose current-context is one of its contexts"

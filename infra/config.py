@@ -13,13 +13,14 @@ import pulumi
 from pulumi.runtime import is_config_secret
 from pulumi.runtime.config import CONFIG
 
-from infra import checks
+from infra import checks, cluster_settings
+from infra.cluster_settings import ClusterSettings, ExistingSettings
 from infra.reading import Section
 
-DRIVERS = ("existing",)
+DRIVERS = ("existing", "kops")
 """The cluster's drivers; `infra.cluster` has one of the same name for each."""
 
-PLANNED_DRIVERS = ("kops", "eks")
+PLANNED_DRIVERS = ("eks",)
 """Drivers that the contract of `infra.cluster` has room for, refused until they exist."""
 
 _JSON_KEYS = ("aws", "cluster", "registry", "image", "app", "protect")
@@ -39,18 +40,6 @@ class Aws:
     """The URL of a service that speaks AWS's API, for every service; None for AWS itself."""
     tags: Mapping[str, str]
     """On every resource that can carry tags."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cluster:
-    """Which Kubernetes cluster, and who makes it."""
-
-    driver: str
-    """One of DRIVERS."""
-    name: str
-    """Known before the cluster exists, and its identity for ever: another name is another cluster."""
-    kubeconfig: pulumi.Output[str] = field(repr=False, compare=False)
-    """Secret: the contents of the file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +67,8 @@ class Image:
     """The nodes' architecture, one of `checks.PLATFORMS`; never that of the machine that builds."""
     context: str
     """The directory with the Dockerfile, relative to the project."""
+    digest: str | None
+    """What runs instead of a build: an image of the repository that was pushed before. None to build."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +97,7 @@ class Settings:
     protect: bool
     """Whether Pulumi refuses to delete the zone and the state bucket, and AWS while they are not empty."""
     aws: Aws
-    cluster: Cluster
+    cluster: ClusterSettings
     registry: Registry
     image: Image
     app: App
@@ -120,15 +111,23 @@ def load() -> Settings:
     problems: list[str] = []
     top = Section(_values(), problems=problems)
     domain = top.text("domain", checks.zone_name)
+    aws = _aws(top.section("aws", required=True))
+    registry = _registry(top.section("registry", required=True, encrypted=_encrypted("registry")))
+    image = _image(top.section("image"))
     settings = Settings(
         domain=domain,
         host=_host(top, domain),
         namespace=top.text("namespace", checks.namespace, default="default"),
         protect=top.boolean("protect", default=True),
-        aws=_aws(top.section("aws", required=True)),
-        cluster=_cluster(top.section("cluster", required=True, encrypted=_encrypted("cluster"))),
-        registry=_registry(top.section("registry", required=True, encrypted=_encrypted("registry"))),
-        image=_image(top.section("image")),
+        aws=aws,
+        cluster=_cluster(
+            top.section("cluster", required=True, encrypted=_encrypted("cluster")),
+            region=aws.region,
+            domain=domain,
+            platform=image.platform,
+        ),
+        registry=registry,
+        image=image,
         app=_app(top.section("app", encrypted=_encrypted("app"))),
     )
     top.close()
@@ -170,9 +169,7 @@ def _host(top: Section, domain: str) -> str:
     if domain and not given and (expected := checks.certificate_name(host)):
         top.refuse("host", found=f"none, which means {host}", expected=expected)
     if given and domain and host != domain and not host.endswith(f".{domain}"):
-        top.refuse(
-            "host", expected=f"the domain {domain} or a name beneath it, since its records go into that zone"
-        )
+        top.refuse("host", expected=f"the domain {domain} or a name beneath it, since its records go into that zone")
     return host
 
 
@@ -186,14 +183,16 @@ def _aws(section: Section) -> Aws:
     return aws
 
 
-def _cluster(section: Section) -> Cluster:
-    cluster = Cluster(
-        driver=section.choice("driver", available=DRIVERS, planned=PLANNED_DRIVERS),
-        name=section.text("name", checks.cluster_name),
-        kubeconfig=pulumi.Output.secret(
-            section.secret_or_file("kubeconfig", "kubeconfigFile", checks.kubeconfig),
-        ),
-    )
+def _cluster(section: Section, *, region: str, domain: str, platform: str) -> ClusterSettings:
+    driver = section.choice("driver", available=DRIVERS, planned=PLANNED_DRIVERS)
+    match driver:
+        case "existing":
+            cluster: ClusterSettings = cluster_settings.existing(section)
+        case "kops":
+            cluster = cluster_settings.kops(section, region=region, domain=domain, platform=platform)
+        case _:
+            # The driver is refused already; what the other keys should be depends on it.
+            return ExistingSettings(name="", kubeconfig=pulumi.Output.secret(""))
     section.close()
     return cluster
 
@@ -216,17 +215,14 @@ def _image(section: Section) -> Image:
         base=section.text("base", checks.base_image, default="python:3.13-slim-bookworm"),
         platform=section.text("platform", checks.platform, default="linux/amd64"),
         context=section.text("context", _dockerfile_in, default="app"),
+        digest=section.text_or_none("digest", checks.image_digest),
     )
     section.close()
     return image
 
 
 def _dockerfile_in(context: str) -> str | None:
-    return (
-        None
-        if (Path(context) / "Dockerfile").is_file()
-        else "a directory of the project with a Dockerfile in it"
-    )
+    return None if (Path(context) / "Dockerfile").is_file() else "a directory of the project with a Dockerfile in it"
 
 
 def _app(section: Section) -> App:

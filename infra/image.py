@@ -1,4 +1,4 @@
-"""Image: the app, built from its Dockerfile and pushed to the registry."""
+"""Image: the app, built from its Dockerfile and pushed to the registry, or one that was pushed before."""
 
 import pulumi
 import pulumi_docker as docker
@@ -23,21 +23,24 @@ class Image(pulumi.ComponentResource):
         """Declare it; it is built again when its build changes, not for a new password."""
         super().__init__("ejemplo-django:infra:Image", name, None, opts)
 
-        image = docker.Image(
-            f"{name}-image",
-            image_name=f"{registry.server}/{build.repository}:{build.tag}",
-            build={
-                "context": build.context,
-                "platform": build.platform,
-                "args": {"BASE_IMAGE": build.base},
-            },
-            registry={
-                "server": registry.server,
-                "username": registry.username,
-                "password": registry.password,
-            },
-            opts=pulumi.ResourceOptions(parent=self),
-        )
-
-        self.ref = image.repo_digest
+        repository = f"{registry.server}/{build.repository}"
+        if build.digest:
+            # The way back to what ran before: nothing is built, so nothing that broke the build is in the way.
+            self.ref = pulumi.Output.from_input(f"{repository}@{build.digest}")
+        else:
+            self.ref = docker.Image(
+                f"{name}-image",
+                image_name=f"{repository}:{build.tag}",
+                build={
+                    "context": build.context,
+                    "platform": build.platform,
+                    "args": {"BASE_IMAGE": build.base},
+                },
+                registry={
+                    "server": registry.server,
+                    "username": registry.username,
+                    "password": registry.password,
+                },
+                opts=pulumi.ResourceOptions(parent=self),
+            ).repo_digest
         self.register_outputs({"ref": self.ref})

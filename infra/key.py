@@ -63,6 +63,4 @@ class RandomKey(pulumi.dynamic.Resource, module="ejemplo-django", name="RandomKe
     def __init__(self, name: str, *, opts: pulumi.ResourceOptions) -> None:
         """Declare it."""
         secret = pulumi.ResourceOptions(additional_secret_outputs=["value"])
-        super().__init__(
-            _RandomKeyProvider(), name, {"value": None}, pulumi.ResourceOptions.merge(opts, secret)
-        )
+        super().__init__(_RandomKeyProvider(), name, {"value": None}, pulumi.ResourceOptions.merge(opts, secret))

@@ -69,15 +69,19 @@ class Section:
         """Read a text that passes the check, or None when the key is not given."""
         return self.text(key, check) if self.has(key) else None
 
-    def integer(self, key: str, *, default: int, low: int, high: int | None = None) -> int:
-        """Read a whole number from low to high, both allowed; no upper bound when high is None."""
+    def integer(self, key: str, *, default: int | None = None, low: int, high: int | None = None) -> int:
+        """Read a whole number from low to high, both allowed; no upper bound when high is None.
+
+        Without a default it must be given.
+        """
         value = self._values[key] if self.has(key) else default
         # To Python true and false are whole numbers as well.
         number = value if isinstance(value, int) and not isinstance(value, bool) else None
         if number is not None and low <= number and (high is None or number <= high):
             return number
         limits = f"of {low} or more" if high is None else f"from {low} to {high}"
-        self.refuse(key, expected=f"a whole number {limits}, without quotes")
+        found = None if key in self._values else "nothing"
+        self.refuse(key, found=found, expected=f"a whole number {limits}, without quotes")
         return 0
 
     def boolean(self, key: str, *, default: bool) -> bool:
@@ -88,9 +92,11 @@ class Section:
         self.refuse(key, expected="true or false, without quotes")
         return False
 
-    def choice(self, key: str, *, available: tuple[str, ...], planned: tuple[str, ...] = ()) -> str:
+    def choice(
+        self, key: str, *, available: tuple[str, ...], planned: tuple[str, ...] = (), default: str | None = None
+    ) -> str:
         """Read one of the available words; a planned one is refused as yet to come."""
-        value = self.text(key, lambda text: None if text else f"one of {', '.join(available)}")
+        value = self.text(key, lambda text: None if text else f"one of {', '.join(available)}", default=default)
         if value in planned:
             ready = " or ".join(repr(each) for each in available)
             self.refuse(key, expected=f"{ready}: {value!r} is not available yet in this version")
@@ -160,16 +166,39 @@ class Section:
                 inner.refuse(each, found=f"the name {json.dumps(each)}", expected=expected)
         return {each: inner.text(each, value) for each in inner._values}
 
+    def list_of_texts(self, key: str, check: Check, *, default: tuple[str, ...] | None = None) -> tuple[str, ...]:
+        """Read a list of texts that pass the check; without a default it must be given and have one in it."""
+        value = self._values[key] if self.has(key) else default
+        if not isinstance(value, list | tuple) or (default != () and not value):
+            found = None if key in self._values else "nothing"
+            self.refuse(key, found=found, expected=f"a list of one or more, each {check('') or 'a text'}")
+            return ()
+        inner = Section(
+            {f"[{index}]": each for index, each in enumerate(value)}, problems=self.problems, path=self._name(key)
+        )
+        return tuple(text for index in range(len(value)) if (text := inner.text(f"[{index}]", check)))
+
+    def sections(self, key: str) -> "list[Section]":
+        """Open every object of a list that must be given and have one in it."""
+        value = self._values[key] if self.has(key) else None
+        if not isinstance(value, list) or not value or not all(isinstance(each, dict) for each in value):
+            found = _KINDS.get(type(value), "nothing")
+            self.refuse(key, found=found, expected="a list of one or more objects")
+            return []
+        return [
+            Section(each, problems=self.problems, path=f"{self._name(key)}[{index}]", encrypted=self._encrypted)
+            for index, each in enumerate(value)
+        ]
+
     def close(self) -> None:
         """Refuse the keys that nobody read: a misspelt one would otherwise be a setting without effect."""
         for key in sorted(self._values.keys() - self._known):
             known = ", ".join(sorted(self._known))
-            self.problems.append(
-                f"{self._name(key)}: unknown key{close_to(key, self._known)}, expected one of {known}"
-            )
+            self.problems.append(f"{self._name(key)}: unknown key{close_to(key, self._known)}, expected one of {known}")
 
     def _name(self, key: str) -> str:
-        return f"{self._path}.{key}" if self._path else key
+        separator = "" if not self._path or key.startswith("[") else "."
+        return f"{self._path}{separator}{key}"
 
 
 def _reason(error: Exception) -> str:

@@ -24,9 +24,7 @@ class RegistrySecret(pulumi.ComponentResource):
                         "username": registry.username,
                         "password": registry.password,
                         "email": registry.email,
-                        "auth": pulumi.Output.concat(registry.username, ":", registry.password).apply(
-                            _base64
-                        ),
+                        "auth": pulumi.Output.concat(registry.username, ":", registry.password).apply(_base64),
                     }
                 }
             }

@@ -10,9 +10,7 @@ class StateBucket(pulumi.ComponentResource):
     name: pulumi.Output[str]
     """Known once all of that is in force, so that nothing is written before."""
 
-    def __init__(
-        self, name: str, *, domain: str, protect: bool, opts: pulumi.ResourceOptions | None = None
-    ) -> None:
+    def __init__(self, name: str, *, domain: str, protect: bool, opts: pulumi.ResourceOptions | None = None) -> None:
         """Declare it; unless protected, the bucket is deleted with all that is in it."""
         super().__init__("ejemplo-django:infra:StateBucket", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)

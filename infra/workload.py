@@ -1,14 +1,10 @@
 """Workload: the pods of the app, and how they are replaced without losing a request."""
 
-from collections.abc import Mapping
-
 import pulumi
 import pulumi_kubernetes as kubernetes
 
 from infra.config import App
 
-_APP = "ejemplo-django"
-_LABELS = {"app": _APP}
 _PORT = "ed-port"
 
 _PRE_STOP = 10
@@ -21,18 +17,19 @@ flight, and 10 to spare."""
 
 
 class Workload(pulumi.ComponentResource):
-    """The Deployment `ejemplo-django`, and the budget by which a drain of nodes leaves pods running."""
+    """A Deployment, and the budget by which a drain of nodes leaves pods running."""
 
-    labels: pulumi.Output[Mapping[str, str]]
-    """What selects the pods. Known once they are ready, so that whatever sends them requests comes after
-    them, and goes before them."""
-    port: str
-    """The name of the container's port."""
+    app: str
+    """The name that they have, and the pods' label `app`."""
+    port: pulumi.Output[str]
+    """The name of the container's port. Known once the pods are ready, so that whatever sends them requests
+    comes after them, and goes before them."""
 
     def __init__(
         self,
         name: str,
         *,
+        app: str,
         image: pulumi.Input[str],
         version: str,
         host: str,
@@ -44,13 +41,14 @@ class Workload(pulumi.ComponentResource):
         """Declare it; `pull_secret` and `secret_key` name Secrets, the latter one with a SECRET_KEY."""
         super().__init__("ejemplo-django:infra:Workload", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
+        labels = {"app": app}
 
         def probe(path: str) -> kubernetes.core.v1.HTTPGetActionArgsDict:
             # By its address, which the kubelet would send, Django would not know the pod and answer 400.
             return {"path": path, "port": _PORT, "http_headers": [{"name": "Host", "value": host}]}
 
         container: kubernetes.core.v1.ContainerArgsDict = {
-            "name": "ejemplo-django-container",
+            "name": f"{app}-container",
             "image": image,
             "ports": [{"name": _PORT, "container_port": settings.port}],
             "env": [
@@ -96,10 +94,10 @@ class Workload(pulumi.ComponentResource):
         }
         deployment = kubernetes.apps.v1.Deployment(
             f"{name}-deployment",
-            metadata={"name": _APP, "labels": _LABELS},
+            metadata={"name": app, "labels": labels},
             spec={
                 "replicas": settings.replicas,
-                "selector": {"match_labels": _LABELS},
+                "selector": {"match_labels": labels},
                 # One more pod at a time, and none fewer: what serves goes only when its successor is ready.
                 "strategy": {
                     "type": "RollingUpdate",
@@ -108,7 +106,7 @@ class Workload(pulumi.ComponentResource):
                 # Seconds; before Pulumi gives up after its 10 minutes, so that the reason is Kubernetes' own.
                 "progress_deadline_seconds": 300,
                 "template": {
-                    "metadata": {"labels": _LABELS},
+                    "metadata": {"labels": labels},
                     "spec": {
                         "containers": [container],
                         "image_pull_secrets": [{"name": pull_secret}],
@@ -124,7 +122,7 @@ class Workload(pulumi.ComponentResource):
                                 "max_skew": 1,
                                 "topology_key": "kubernetes.io/hostname",
                                 "when_unsatisfiable": "ScheduleAnyway",
-                                "label_selector": {"match_labels": _LABELS},
+                                "label_selector": {"match_labels": labels},
                             }
                         ],
                         "volumes": [{"name": "tmp", "empty_dir": {}}],
@@ -135,11 +133,11 @@ class Workload(pulumi.ComponentResource):
         )
         kubernetes.policy.v1.PodDisruptionBudget(
             f"{name}-budget",
-            metadata={"name": _APP, "labels": _LABELS},
-            spec={"max_unavailable": 1, "selector": {"match_labels": _LABELS}},
+            metadata={"name": app, "labels": labels},
+            spec={"max_unavailable": 1, "selector": {"match_labels": labels}},
             opts=child,
         )
 
-        self.labels = deployment.spec.selector.match_labels
-        self.port = _PORT
-        self.register_outputs({"labels": self.labels, "port": self.port})
+        self.app = app
+        self.port = deployment.spec.template.spec.containers[0].ports[0].name
+        self.register_outputs({"app": self.app, "port": self.port})

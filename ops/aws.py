@@ -2,11 +2,14 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import boto3
+import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+from botocore.loaders import Loader, create_loader
 
 from infra.config import Aws
 from ops.errors import OpsError
@@ -28,8 +31,17 @@ def client(service: str, settings: Aws) -> Any:
     """A client of a service, such as route53, with the credentials of the environment."""
     # A bucket is a path at an endpoint, as it is for the program's provider.
     config = _SETTINGS.merge(Config(s3={"addressing_style": "path"})) if settings.endpoint else _SETTINGS
-    session = boto3.Session(region_name=settings.region)
-    return session.client(service, endpoint_url=settings.endpoint, config=config)
+    session = botocore.session.get_session()
+    session.register_component("data_loader", _models())
+    return boto3.Session(botocore_session=session, region_name=settings.region).client(
+        service, endpoint_url=settings.endpoint, config=config
+    )
+
+
+@cache
+def _models() -> Loader:
+    """The descriptions of the services' APIs: megabytes of JSON, which every session would read anew."""
+    return create_loader()
 
 
 @contextmanager
@@ -42,8 +54,7 @@ def doing(what: str) -> Iterator[None]:
         raise RefusedError(f"{what}: AWS refused with {code}: {message}", code=code) from error
     except NoCredentialsError as error:
         raise OpsError(
-            f"{what}: no AWS credentials were found. Set AWS_PROFILE, or AWS_ACCESS_KEY_ID and "
-            "AWS_SECRET_ACCESS_KEY."
+            f"{what}: no AWS credentials were found. Set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
         ) from error
     except BotoCoreError as error:
         raise OpsError(f"{what}: AWS did not answer: {error}") from error

@@ -4,7 +4,20 @@ import sys
 
 import typer
 
-from ops import comment
+from ops import (
+    audit,
+    comment,
+    deploy,
+    doctor,
+    drift,
+    graph,
+    new_stack,
+    preview,
+    publish,
+    smoke,
+    summary,
+    teardown,
+)
 from ops.errors import OpsError
 
 app = typer.Typer(
@@ -23,6 +36,18 @@ def _ops() -> None:
 
 # One line for each command, by its name.
 app.command("comment")(comment.run)
+app.command("preview")(preview.run)
+app.command("publish")(publish.run)
+app.command("deploy")(deploy.run)
+app.command("smoke")(smoke.run)
+app.command("drift")(drift.run)
+app.command("doctor")(doctor.run)
+app.command("new-stack")(new_stack.run)
+app.command("graph")(graph.run)
+app.command("summary")(summary.run)
+app.command("open")(summary.open_site)
+app.command("down")(teardown.run)
+app.command("audit")(audit.run)
 
 
 def main() -> None:

@@ -25,7 +25,9 @@ _LOUD = ("delete", "replace")
 _NAMED = 10
 """How many resources the warning names; all of them follow beneath it."""
 
-_END = "**Cut off here:** GitHub takes no longer text; {left} more lines are left out. `pulumi preview --diff` shows all."
+_END = (
+    "**Cut off here:** GitHub takes no longer text; {left} more lines are left out. `pulumi preview --diff` shows all."
+)
 
 
 def marker(stack: str) -> str:
@@ -51,13 +53,9 @@ def render(planned: Plan, prices: cost.Table, *, revision: str | None = None) ->
 
 
 def run(
-    preview: Annotated[
-        Path | None, typer.Argument(help="The JSON; standard input when it is not given.")
-    ] = None,
+    preview: Annotated[Path | None, typer.Argument(help="The JSON; standard input when it is not given.")] = None,
     *,
-    stack: Annotated[
-        str | None, typer.Option(help="Where the JSON names none: it failed at the start.")
-    ] = None,
+    stack: Annotated[str | None, typer.Option(help="Where the JSON names none: it failed at the start.")] = None,
     said: Annotated[Path | None, typer.Option(help="What pulumi wrote to standard error.")] = None,
     revision: Annotated[str | None, typer.Option(help="The commit that was previewed.")] = None,
 ) -> None:

@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,7 @@ def pulumi(
 
 def watched(*arguments: str, project: Path = PROJECT) -> None:
     """Run a command before the user's eyes. Raises OpsError when there is no pulumi, or when it failed."""
+    sys.stdout.flush()  # what was printed before comes before
     ended = _run(["pulumi", *arguments], project, None)
     if ended.returncode:
         raise OpsError(
@@ -71,6 +73,4 @@ def _run(
     try:
         return subprocess.run(command, cwd=project, env=variables, text=True, check=False, **options)
     except FileNotFoundError as error:
-        raise OpsError(
-            "There is no `pulumi` on PATH. `make doctor` says which version to install, and how."
-        ) from error
+        raise OpsError("There is no `pulumi` on PATH. `make doctor` says which version to install, and how.") from error

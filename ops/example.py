@@ -18,7 +18,7 @@ users: [{name: admin, user: {token: kubeconfig-token}}]
 contexts: [{name: admin@test, context: {cluster: test, user: admin}}]
 current-context: admin@test
 """
-PASSWORD = "registry-password-of-the-tests"
+PASSWORD = "registry-password-of-the-tests"  # noqa: S105  # no login anywhere
 DIGEST = "registry.example.test:5000/contraslash/ejemplo-django@sha256:" + "5" * 64
 CERTIFICATE = "arn:aws:acm:us-east-1:000000000000:certificate/requested"
 ELB = "a0b1c2.us-east-1.elb.amazonaws.com"
@@ -67,6 +67,9 @@ COMPUTED: Mapping[str, Callable[[str, Inputs], Inputs]] = {
         "status": {"loadBalancer": {"ingress": [{"hostname": ELB}]}},
     },
     "kubernetes:policy/v1:PodDisruptionBudget": _object,
+    "pulumi-python:dynamic/ejemplo-django:KopsApplied": lambda _, inputs: {"plan": {}, "pending": []},
+    "pulumi-python:dynamic/ejemplo-django:KopsReady": lambda _, inputs: {"kubeconfig": KUBECONFIG, "nodes": []},
+    "pulumi-python:dynamic/ejemplo-django:KopsSpec": lambda _, inputs: {"hash": "hash-of-the-spec"},
     "pulumi-python:dynamic/ejemplo-django:RandomKey": lambda _, inputs: {"value": MADE_KEY},
 }
 INVOKES: Mapping[str, Inputs] = {"aws:elb/getHostedZoneId:getHostedZoneId": {"id": "ELB-ZONE"}}

@@ -98,12 +98,8 @@ def read(text: str, *, stack: str | None = None, said: str = "") -> Plan:
     if not text.strip():
         said = _ANSI.sub("", said).strip()
         if not said or stack is None:
-            raise OpsError(
-                "There is no JSON of a preview: give the output of `pulumi preview --json --show-sames`."
-            )
-        return Plan(
-            stack=stack, resources=(), errors=(said,), warnings=(), cluster=(), complete=True, region=None
-        )
+            raise OpsError("There is no JSON of a preview: give the output of `pulumi preview --json --show-sames`.")
+        return Plan(stack=stack, resources=(), errors=(said,), warnings=(), cluster=(), complete=True, region=None)
     try:
         digest = json.loads(text)
         said_by_engine = _Diagnostics(digest.get("diagnostics") or [])
@@ -196,9 +192,7 @@ def _changes(step: Mapping[str, Any], old: Mapping[str, Any], new: Mapping[str, 
 
 def _change(path: str, diff: Mapping[str, Any], *, old: Mapping[str, Any], new: Mapping[str, Any]) -> Change:
     kind = str(diff["kind"])
-    left = _found(
-        path, *(old.get(each) for each in (("inputs", "outputs") if diff["inputDiff"] else ("outputs",)))
-    )
+    left = _found(path, *(old.get(each) for each in (("inputs", "outputs") if diff["inputDiff"] else ("outputs",))))
     right = _found(path, new.get("inputs"), new.get("outputs"))
     # A secret on one side is a secret on the other: what was one must not show for being one no longer.
     if values.SECRET in (left, right):

@@ -14,9 +14,7 @@ from ops.errors import OpsError
 def run(
     *,
     stack: Annotated[str, typer.Option(help="The stack.")],
-    output: Annotated[
-        Path | None, typer.Option(help="Where to write it; standard output if not given.")
-    ] = None,
+    output: Annotated[Path | None, typer.Option(help="Where to write it; standard output if not given.")] = None,
     revision: Annotated[str | None, typer.Option(help="The commit that is previewed.")] = None,
 ) -> None:
     """Preview a stack and write the comment; exit code 1 when the preview failed, which the comment then says."""
@@ -39,8 +37,8 @@ def engine_json(*command: str, stack: str) -> tuple[str, str]:
     """
     arguments = [*command, "--json", "--stack", stack, "--non-interactive", "--color", "never"]
     try:
-        ended = subprocess.run(  # noqa: S603  # arguments of this program, and no shell
-            ["pulumi", *arguments],  # noqa: S607  # found on PATH as the user would
+        ended = subprocess.run(
+            ["pulumi", *arguments],
             cwd=engine.PROJECT,
             env=os.environ | {"PULUMI_SKIP_UPDATE_CHECK": "true"},
             capture_output=True,
@@ -48,9 +46,7 @@ def engine_json(*command: str, stack: str) -> tuple[str, str]:
             check=False,
         )
     except FileNotFoundError as error:
-        raise OpsError(
-            "There is no `pulumi` on PATH. `make doctor` says which version to install, and how."
-        ) from error
+        raise OpsError("There is no `pulumi` on PATH. `make doctor` says which version to install, and how.") from error
     if ended.returncode and not ended.stdout.strip() and not ended.stderr.strip():
         raise OpsError(f"`pulumi {' '.join(arguments)}` ended with {ended.returncode} and said nothing.")
     return ended.stdout, ended.stderr

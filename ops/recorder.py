@@ -5,11 +5,13 @@ in that table (a type, an invoke) fails by name: the recorder invents nothing.
 """
 
 import asyncio
+import contextlib
 import contextvars
 import json
 import runpy
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pulumi
@@ -17,7 +19,7 @@ from google.protobuf import json_format, struct_pb2
 from pulumi.runtime import mocks, proto, rpc
 from pulumi.runtime.stack import run_pulumi_func
 
-from ops import engine
+from ops import engine, settings
 from ops.example import COMPUTED, INVOKES, Inputs
 
 UNKNOWN = rpc.UNKNOWN
@@ -238,8 +240,7 @@ def run(
     return record(
         program,
         values={
-            f"{project}:{key}": value if isinstance(value, str) else json.dumps(value)
-            for key, value in config.items()
+            f"{project}:{key}": value if isinstance(value, str) else json.dumps(value) for key, value in config.items()
         },
         encrypted=[f"{project}:{key}" for key in encrypted],
         preview=preview,
@@ -249,6 +250,12 @@ def run(
 def whole_program() -> None:
     """The program, from its `__main__.py`."""
     runpy.run_path(str(engine.PROJECT / "__main__.py"))
+
+
+def stack(read: settings.Stack, *, project: Path = engine.PROJECT) -> Graph:
+    """Run the whole program with a stack's own configuration. Raises as `record`."""
+    with contextlib.chdir(project):  # the paths of files are relative to the project
+        return record(whole_program, values=read.values, encrypted=read.encrypted)
 
 
 def declare(config: Inputs, *, encrypted: Collection[str] = (), preview: bool = False) -> Graph:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import contextvars
 import json
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,8 +13,19 @@ import pulumi
 from pulumi.runtime.settings import Settings as Runtime
 
 from infra import config
+from infra.cluster_settings import ExistingSettings
 from ops import engine
 from ops.errors import OpsError
+
+
+class RefusedError(OpsError):
+    """The program does not accept the configuration."""
+
+    def __init__(self, message: str) -> None:
+        """Take the whole message of `infra.config`."""
+        super().__init__(message)
+        self.problems = dict(re.findall(r"^  - ([^:]+): (.*)$", message, flags=re.MULTILINE))
+        """What is wrong by the path of its key, such as registry.server."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +34,10 @@ class Stack:
 
     name: str
     settings: config.Settings
+    values: Mapping[str, str] = field(repr=False)
+    """As Pulumi hands them over: by whole keys, JSON for what is no text, secrets decrypted."""
+    encrypted: Collection[str]
+    """The keys with a secret in them."""
     kubeconfig: str | None = field(repr=False)
     """Secret: the contents of the file. None where the cluster, and so the file, is made by the program."""
     password: str = field(repr=False)
@@ -33,7 +49,8 @@ def read(stack: str, *, project: Path = engine.PROJECT) -> Stack:
 
     Raises OpsError when pulumi cannot give it, or for what `infra.config` refuses.
     """
-    given = handed(stack, project=project)
+    said = engine.pulumi("config", "--json", "--show-secrets", "--stack", stack, project=project)
+    given: dict[str, dict[str, str]] = json.loads(said)
     return checked(
         {key: each["value"] for key, each in given.items()},
         encrypted=[key for key, each in given.items() if each["secret"]],
@@ -42,32 +59,25 @@ def read(stack: str, *, project: Path = engine.PROJECT) -> Stack:
     )
 
 
-def handed(stack: str, *, project: Path = engine.PROJECT) -> dict[str, dict[str, str]]:
-    """The configuration as Pulumi hands it to the program: `value` and `secret` by the whole key.
-
-    Raises OpsError when pulumi cannot give it.
-    """
-    said = engine.pulumi("config", "--json", "--show-secrets", "--stack", stack, project=project)
-    values: dict[str, dict[str, str]] = json.loads(said)
-    return values
-
-
 def checked(
     values: Mapping[str, str], *, encrypted: Collection[str], stack: str, project: Path = engine.PROJECT
 ) -> Stack:
     """Check a configuration: what is no text in it is JSON, and `encrypted` are the keys with a secret.
 
-    Raises OpsError with every problem, as `pulumi preview` would.
+    Raises RefusedError with every problem, as `pulumi preview` would.
     """
 
     async def load() -> Stack:
         pulumi.runtime.configure(Runtime(project=engine.project_name(project), stack=stack))
         pulumi.runtime.set_all_config(dict(values), list(encrypted))
         settings = config.load()
+        cluster = settings.cluster
         return Stack(
             name=stack,
             settings=settings,
-            kubeconfig=await settings.cluster.kubeconfig.future(),
+            values=values,
+            encrypted=encrypted,
+            kubeconfig=await cluster.kubeconfig.future() if isinstance(cluster, ExistingSettings) else None,
             password=str(await settings.registry.password.future()),
         )
 
@@ -76,4 +86,4 @@ def checked(
         with contextlib.chdir(project):  # the paths of files are relative to the project
             return contextvars.copy_context().run(asyncio.run, load())
     except config.ConfigError as error:
-        raise OpsError(str(error)) from error
+        raise RefusedError(str(error)) from error

@@ -34,9 +34,7 @@ def start(layout: Layout, services: list[Service], report: Report) -> None:
 
     Raises SandboxError for the first service that does not become healthy.
     """
-    programs = [
-        supervise.Program(name=s.name, command=s.command, environment=s.environment) for s in services
-    ]
+    programs = [supervise.Program(name=s.name, command=s.command, environment=s.environment) for s in services]
     if machine.keeper(layout) is None:
         supervise.configure(layout, programs)
     machine.start(layout)
@@ -44,9 +42,7 @@ def start(layout: Layout, services: list[Service], report: Report) -> None:
     steps["instance"] = Step(needs=("moto",), run=lambda: configs.node_in_cloud(layout))
     steps["pause image"] = Step(needs=("containerd", "docker"), run=lambda: images.import_pause(layout))
     steps["base image"] = Step(needs=("docker",), run=lambda: images.import_base(layout))
-    steps["node"] = Step(
-        needs=("kubelet", "proxy", "cloud-controller"), run=lambda: _await_node(layout, services)
-    )
+    steps["node"] = Step(needs=("kubelet", "proxy", "cloud-controller"), run=lambda: _await_node(layout, services))
     _run(steps, report)
 
 

@@ -53,9 +53,7 @@ def write(layout: Layout, tools: dict[str, Path]) -> list[str]:
     aws = Path(sys.executable).parent / "aws"
     if aws.exists():
         _link(layout.bin / "aws", aws)
-    stand_ins = _engine(layout, tools["pulumi"]) + [
-        name for name in _PROVIDERS if not _provider(layout, name)
-    ]
+    stand_ins = _engine(layout, tools["pulumi"]) + [name for name in _PROVIDERS if not _provider(layout, name)]
     given = variables(layout)
     path = f'export PATH="{layout.bin}:$PATH"'
     exports = [f"export {name}={shlex.quote(value)}" for name, value in given.items() if name != "PATH"]
@@ -125,9 +123,7 @@ def release_abandoned_lock(layout: Layout) -> None:
 def _pulumi(layout: Layout, *arguments: str) -> None:
     command = [str(layout.bin / "pulumi"), *arguments]
     environment = os.environ | variables(layout)
-    said = subprocess.run(
-        command, cwd=layout.checkout, env=environment, check=False, capture_output=True, text=True
-    )
+    said = subprocess.run(command, cwd=layout.checkout, env=environment, check=False, capture_output=True, text=True)
     if said.returncode:
         raise SandboxError(
             f"`pulumi {' '.join(arguments)}` failed.",

@@ -26,9 +26,7 @@ def base_archive(layout: Layout) -> Path:
 
     The cache keeps one archive for each set of packages and of the host's trusted authorities.
     """
-    key = hashlib.sha256(
-        _AUTHORITIES.read_bytes() + " ".join(_PACKAGES).encode() + _PIP.encode()
-    ).hexdigest()[:12]
+    key = hashlib.sha256(_AUTHORITIES.read_bytes() + " ".join(_PACKAGES).encode() + _PIP.encode()).hexdigest()[:12]
     archive = layout.cache / "base" / f"bookworm-{key}.tar"
     if archive.exists():
         return archive

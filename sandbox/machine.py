@@ -137,20 +137,10 @@ def _keep(layout: Layout) -> None:
     inside = [sys.executable, "-m", "sandbox.machine", "inside"]
     # The kernel ends unshare when its keeper goes, however it goes (setpriv(1)), and with it the machine (unshare(1)).
     holder = subprocess.Popen(
-        [
-            "setpriv",
-            "--pdeathsig=KILL",
-            "--",
-            "unshare",
-            *_NAMESPACES,
-            "--fork",
-            "--mount-proc",
-            "--kill-child=KILL",
-            "--",
-            *inside,
-        ],
+        ["setpriv", "--pdeathsig=KILL", "--",
+         "unshare", *_NAMESPACES, "--fork", "--mount-proc", "--kill-child=KILL", "--", *inside],
         stdin=go_in,
-    )
+    )  # fmt: skip
     slirp: subprocess.Popen[bytes] | None = None
     try:
         init = str(_first_child(holder.pid))

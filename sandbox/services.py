@@ -252,9 +252,7 @@ def _https(url: str, ca: Path | None) -> Callable[[], None]:
 
 def _get(url: str, context: ssl.SSLContext | None) -> None:
     # Never through a proxy that the host may have set for the outside.
-    opener = urllib.request.build_opener(
-        urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context)
-    )
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context))
     with opener.open(url, timeout=2):
         pass
 

@@ -143,9 +143,7 @@ def test_head_is_get_without_the_body(balanced: Server, path: str) -> None:
 
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
-def test_methods_that_would_change_something_are_not_allowed(
-    balanced: Server, method: str, path: str
-) -> None:
+def test_methods_that_would_change_something_are_not_allowed(balanced: Server, method: str, path: str) -> None:
     answer = balanced.ask(method, path)
     assert (answer.status, answer.headers["Allow"]) == (405, "GET, HEAD")
 
@@ -187,9 +185,7 @@ def test_what_came_past_the_balancer_is_served_where_it_is(balanced: Server) -> 
 
 @pytest.mark.parametrize("proto", [None, "http", "https"])
 @pytest.mark.parametrize(("path", "says"), [("/healthz", "alive\n"), ("/readyz", "ready\n")])
-def test_probes_are_answered_however_they_come(
-    balanced: Server, path: str, says: str, proto: str | None
-) -> None:
+def test_probes_are_answered_however_they_come(balanced: Server, path: str, says: str, proto: str | None) -> None:
     answer = balanced.ask("GET", path, proto=proto)
     assert (answer.status, answer.body) == (200, says)
 

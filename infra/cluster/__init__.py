@@ -1,11 +1,13 @@
 """The cluster, whoever makes it: one contract, and a module with a component for each driver."""
 
-from typing import Protocol
+from typing import Any, Protocol
 
 import pulumi
 
 from infra.cluster.existing import ExistingCluster
-from infra.config import Cluster as ClusterSettings
+from infra.cluster.kops import KopsCluster
+from infra.cluster_settings import ClusterSettings
+from infra.config import Aws
 
 
 class Cluster(Protocol):
@@ -18,18 +20,37 @@ class Cluster(Protocol):
 
 
 class Driver(Protocol):
-    """How a driver's component is made."""
+    """How a driver's component is made; one that needs no more than its own settings ignores the rest."""
 
     def __call__(
-        self, name: str, *, settings: ClusterSettings, opts: pulumi.ResourceOptions | None = None
+        self,
+        name: str,
+        *,
+        settings: Any,
+        aws: Aws,
+        bucket: pulumi.Input[str],
+        zone_id: pulumi.Input[str],
+        opts: pulumi.ResourceOptions | None = None,
     ) -> Cluster:
-        """Declare the cluster that the settings describe."""
+        """Declare the cluster that the driver's own settings describe."""
 
 
-DRIVERS: dict[str, Driver] = {"existing": ExistingCluster}
+DRIVERS: dict[str, Driver] = {"existing": ExistingCluster, "kops": KopsCluster}
 """By the word in `cluster.driver`; `config.DRIVERS` lists the same words."""
 
 
-def declare(name: str, *, settings: ClusterSettings, opts: pulumi.ResourceOptions | None = None) -> Cluster:
-    """Declare the cluster with the driver that the settings name."""
-    return DRIVERS[settings.driver](name, settings=settings, opts=opts)
+def declare(
+    name: str,
+    *,
+    settings: ClusterSettings,
+    aws: Aws,
+    bucket: pulumi.Input[str],
+    zone_id: pulumi.Input[str],
+    opts: pulumi.ResourceOptions | None = None,
+) -> Cluster:
+    """Declare the cluster with the driver that its settings are for.
+
+    `bucket` is the name of the bucket for its description, `zone_id` the hosted zone for its records, if any.
+    """
+    driver = DRIVERS[settings.driver]
+    return driver(name, settings=settings, aws=aws, bucket=bucket, zone_id=zone_id, opts=opts)

@@ -2,7 +2,8 @@
 
 import pulumi
 
-from infra.config import Cluster as ClusterSettings
+from infra.cluster_settings import ExistingSettings
+from infra.config import Aws
 
 
 class ExistingCluster(pulumi.ComponentResource):
@@ -12,9 +13,16 @@ class ExistingCluster(pulumi.ComponentResource):
     kubeconfig: pulumi.Output[str]
 
     def __init__(
-        self, name: str, *, settings: ClusterSettings, opts: pulumi.ResourceOptions | None = None
+        self,
+        name: str,
+        *,
+        settings: ExistingSettings,
+        aws: Aws,
+        bucket: pulumi.Input[str],
+        zone_id: pulumi.Input[str],
+        opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """Hand on what the settings say."""
+        """Hand on what the settings say; nothing of AWS is needed for it."""
         super().__init__("ejemplo-django:infra:ExistingCluster", name, None, opts)
         self.name = settings.name
         self.kubeconfig = settings.kubeconfig

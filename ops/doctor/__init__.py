@@ -1,9 +1,6 @@
-"""`make doctor`: what a stack needs of this machine and of the services around it, what of it is there, and the one
-command that mends what is not.
-"""
+"""`make doctor`: what a stack needs, what of it is there, and the one command that mends what is not."""
 
 import json
-import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,7 +13,6 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from infra.config import ConfigError
 from ops import engine, recorder, settings
 from ops.doctor import cloud, cluster, images, machine
 from ops.doctor.finding import Finding, State
@@ -56,16 +52,11 @@ def examine(
         *machine.plugins(project),
     ]
     try:
-        handed = settings.handed(stack, project=project)
-        values = {key: each["value"] for key, each in handed.items()}
-        encrypted = [key for key, each in handed.items() if each["secret"]]
-        read = settings.checked(values, encrypted=encrypted, stack=stack, project=project)
+        read = settings.read(stack, project=project)
     except OpsError as error:
         return [*found, refused(error, stack)]
     tokens = {
-        each.type
-        for each in recorder.record(recorder.whole_program, values=values, encrypted=encrypted).resources
-        if each.type.startswith("kubernetes:")
+        each.type for each in recorder.stack(read, project=project).resources if each.type.startswith("kubernetes:")
     }
     return [
         *found,
@@ -77,15 +68,15 @@ def examine(
 def refused(error: OpsError, stack: str) -> Finding:
     """What to do about a configuration that could not be read, or that the program refuses."""
     check, found = "configuration", str(error)
-    if isinstance(error.__cause__, ConfigError):
-        problems = re.findall(r"^  - (.*)$", found, flags=re.MULTILINE)
-        key, _, what = problems[0].partition(": ")
+    if isinstance(error, settings.RefusedError):
+        key, what = next(iter(error.problems.items()))
         if what.startswith("unknown key"):
             mend = f"pulumi config rm --stack {stack} --path {key}"
         else:
             secret = "--secret " if key in _SECRETS else ""
             mend = f"pulumi config set --stack {stack} {secret}--path {key}"
-        return Finding(check=check, state=State.WRONG, found="; ".join(problems), mend=mend)
+        found = "; ".join(f"{key}: {what}" for key, what in error.problems.items())
+        return Finding(check=check, state=State.WRONG, found=found, mend=mend)
     if "no stack named" in found:
         return Finding(check=check, state=State.MISSING, found=found, mend=f"make new-stack STACK={stack}")
     if "passphrase" in found:
@@ -93,9 +84,7 @@ def refused(error: OpsError, stack: str) -> Finding:
         return Finding(check=check, state=State.WRONG, found=found, mend=mend)
     if "logged in" in found or "login" in found:
         return Finding(check=check, state=State.MISSING, found=found, mend="pulumi login")
-    return Finding(
-        check=check, state=State.UNKNOWN, found=found, mend=f"pulumi config --stack {stack} --show-secrets"
-    )
+    return Finding(check=check, state=State.UNKNOWN, found=found, mend=f"pulumi config --stack {stack} --show-secrets")
 
 
 def _around(stack: settings.Stack, tokens: set[str], resolver: dns.resolver.Resolver | None) -> list[Finding]:
@@ -106,7 +95,7 @@ def _around(stack: settings.Stack, tokens: set[str], resolver: dns.resolver.Reso
         lambda: [images.registry(its.registry, stack.password, repository=its.image.repository)],
         lambda: [cloud.identity(its.aws)],
         lambda: [cloud.delegation(its.aws, its.domain, resolver=resolver)],
-        lambda: [machine.driver(its.cluster.driver)],
+        lambda: [machine.driver(its.cluster)],
         lambda: _cluster(stack, tokens),
     ]
     with ThreadPoolExecutor(max_workers=len(checks)) as pool:

@@ -8,6 +8,7 @@ import dns.name
 import dns.query
 import dns.rdatatype
 import dns.resolver
+from botocore.exceptions import NoCredentialsError
 
 from infra.config import Aws
 from ops import aws
@@ -25,13 +26,12 @@ def identity(settings: Aws) -> Finding:
         with aws.doing(f"STS in {settings.region}{at}"):
             caller = aws.client("sts", settings).get_caller_identity()
     except OpsError as error:
-        refused = isinstance(error, aws.RefusedError)
-        return Finding(
-            check="AWS",
-            state=State.WRONG if refused else State.MISSING,
-            found=str(error),
-            mend="aws sso login" if refused else "aws configure",
-        )
+        if isinstance(error, aws.RefusedError):
+            return Finding(check="AWS", state=State.WRONG, found=str(error), mend="aws sso login")
+        silent = not isinstance(error.__cause__, NoCredentialsError)
+        where = settings.endpoint or f"https://sts.{settings.region}.amazonaws.com"
+        mend = f"curl --verbose {where}" if silent else "aws configure"
+        return Finding(check="AWS", state=State.MISSING, found=str(error), mend=mend)
     found = f"account {caller['Account']} as {caller['Arn'].rpartition(':')[2]}, region {settings.region}{at}"
     return Finding(check="AWS", state=State.OK, found=found)
 
@@ -78,17 +78,13 @@ def _told_by_parent(domain: str, resolver: dns.resolver.Resolver) -> tuple[str, 
     for server in resolver.resolve(parent, "NS"):
         for address in resolver.resolve(server.target, "A"):
             try:
-                answer, _ = dns.query.udp_with_fallback(
-                    question, address.address, timeout=SECONDS, port=resolver.port
-                )
+                answer, _ = dns.query.udp_with_fallback(question, address.address, timeout=SECONDS, port=resolver.port)
             except (dns.exception.DNSException, OSError) as error:
                 silent = f"{server.target} of {parent} does not answer: {error}"
                 continue
             # A referral is in the authority section; a server of both zones answers with the record itself.
             found = [each for each in (*answer.answer, *answer.authority) if each.name == name]
-            told = {
-                _plain(str(ns.target)) for each in found if each.rdtype == dns.rdatatype.NS for ns in each
-            }
+            told = {_plain(str(ns.target)) for each in found if each.rdtype == dns.rdatatype.NS for ns in each}
             return _plain(str(parent)), told
     raise OSError(silent or f"{parent} has no name server with an address")
 

@@ -67,9 +67,7 @@ def registry(settings: Registry, password: str, *, repository: str) -> Finding:
             )
     if refused:
         return Finding(check="registry", state=State.WRONG, found=refused, mend=mend)
-    return Finding(
-        check="registry", state=State.OK, found=f"{settings.username} at {settings.server}, by {by}"
-    )
+    return Finding(check="registry", state=State.OK, found=f"{settings.username} at {settings.server}, by {by}")
 
 
 def _login(settings: Registry, password: str, *, repository: str) -> str | None:
@@ -100,12 +98,12 @@ def _login(settings: Registry, password: str, *, repository: str) -> str | None:
             token = answer.json().get("token") or answer.json().get("access_token")
             answer = requests.get(url, headers={"Authorization": f"Bearer {token}"}, timeout=SECONDS)
     else:
-        return (
-            f"{url} wants a login of the kind {scheme or 'that it does not name'}, which Docker does not know"
-        )
+        return f"{url} wants a login of the kind {scheme or 'that it does not name'}, which Docker does not know"
     if answer.ok:
         return None
-    return f"{settings.server} refuses user {settings.username} with its password ({answer.status_code} {answer.reason})"
+    return (
+        f"{settings.server} refuses user {settings.username} with its password ({answer.status_code} {answer.reason})"
+    )
 
 
 def _login_of_daemon(settings: Registry, password: str) -> str | None:

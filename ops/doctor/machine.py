@@ -1,14 +1,16 @@
 """This machine: Python, its packages, pulumi, its plugins, and the commands that a cluster's driver calls."""
 
 import json
+import platform
 import re
 import shutil
-import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from importlib.metadata import Distribution, distributions
 from pathlib import Path
 
+from infra.cluster.kops.command import unfit
+from infra.cluster_settings import ClusterSettings, KopsSettings
 from ops import engine
 from ops.doctor.finding import Finding, State
 from ops.errors import OpsError
@@ -19,11 +21,11 @@ PYTHON = (3, 11)
 REQUIREMENTS = "requirements-dev.txt"
 """What the virtual environment is made from, with all that it refers to by -r."""
 
-DRIVER_COMMANDS: Mapping[str, tuple[str, str]] = {
-    "kops": ("kops", "https://kops.sigs.k8s.io/getting_started/install/"),
-    "eks": ("aws", "https://docs.aws.amazon.com/cli/latest/userguide/getting-started-install.html"),
-}
-"""By the cluster's driver: the command that it, or the kubeconfig that it gives, calls; and who says how to get it."""
+_KOPS = "https://github.com/kubernetes/kops/releases/latest/download/kops"
+"""Where kops' maintainers publish it: the system and the architecture follow."""
+
+_MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}
+"""The kernel's words for what a release calls otherwise."""
 
 _PIN = re.compile(r"([A-Za-z0-9._-]+)(?:\[[^]]*\])?==([^\s;#]+)")
 
@@ -89,12 +91,9 @@ def plugins(project: Path = engine.PROJECT) -> list[Finding]:
         listed = json.loads(engine.pulumi("plugin", "ls", "--json", project=project))
     except OpsError:
         return [
-            Finding(check=f"plugin {name}", state=State.UNKNOWN, found="pulumi is needed for it")
-            for name, _ in wanted
+            Finding(check=f"plugin {name}", state=State.UNKNOWN, found="pulumi is needed for it") for name, _ in wanted
         ]
-    installed = {
-        (each["name"], str(each.get("version", ""))) for each in listed if each["kind"] == "resource"
-    }
+    installed = {(each["name"], str(each.get("version", ""))) for each in listed if each["kind"] == "resource"}
     findings = [_plugin(name, version, installed) for name, version in wanted]
     beside = Path(str(shutil.which("pulumi"))).resolve().parent / "pulumi-language-python"
     host = beside if beside.exists() else shutil.which("pulumi-language-python")
@@ -111,27 +110,21 @@ def plugins(project: Path = engine.PROJECT) -> list[Finding]:
     ]
 
 
-def driver(name: str) -> Finding:
-    """Look for the command that the cluster's driver calls."""
-    check = f"driver {name}"
-    if name not in DRIVER_COMMANDS:
+def driver(cluster: ClusterSettings) -> Finding:
+    """Look for the command that the cluster's driver calls, as the driver itself does before it calls it."""
+    check = f"driver {cluster.driver}"
+    if not isinstance(cluster, KopsSettings):
         return Finding(check=check, state=State.NOT_NEEDED, found="it calls no command")
-    command, page = DRIVER_COMMANDS[name]
-    path = shutil.which(command)
-    if path is None:
-        return Finding(
-            check=check, state=State.MISSING, found=f"no `{command}` on PATH", mend=f"install it: {page}"
-        )
-    asked = [path, "--version"] if command == "aws" else [path, "version", "--short"]
-    said = subprocess.run(asked, capture_output=True, text=True, check=False)
-    if said.returncode:
-        return Finding(
-            check=check,
-            state=State.WRONG,
-            found=f"`{' '.join(asked)}` ended with {said.returncode}: {said.stderr.strip()}",
-            mend=f"install it anew: {page}",
-        )
-    return Finding(check=check, state=State.OK, found=f"{command} {said.stdout.strip()}")
+    reason = unfit(cluster.kubernetes_version)
+    if reason is None:
+        return Finding(check=check, state=State.OK, found=f"kops for Kubernetes {cluster.kubernetes_version}")
+    binary = f"{_KOPS}-{platform.system().lower()}-{_MACHINES.get(platform.machine(), platform.machine())}"
+    return Finding(
+        check=check,
+        state=State.WRONG if shutil.which("kops") else State.MISSING,
+        found=reason,
+        mend=f"curl -fsSLo kops {binary} && sudo install kops /usr/local/bin",
+    )
 
 
 def _plugin(name: str, version: str, installed: set[tuple[str, str]]) -> Finding:

@@ -33,9 +33,7 @@ class Interpreter:
         process = self.command(str(INVENTORY), stdout=subprocess.PIPE)
         output, _ = process.communicate()
         if process.returncode:
-            raise RuntimeOptionsError(
-                f"{self.executable} could not list its packages (exit code {process.returncode})"
-            )
+            raise RuntimeOptionsError(f"{self.executable} could not list its packages (exit code {process.returncode})")
         found: dict[str, Any] = json.loads(output)
         return found
 
@@ -68,9 +66,7 @@ def interpreter(info: language_pb2.ProgramInfo, *, environment: dict[str, str]) 
     """
     directory = virtualenv(info)
     if directory is None:
-        return Interpreter(
-            executable=Path(environment.get("PULUMI_PYTHON_CMD", "python3")), environment=environment
-        )
+        return Interpreter(executable=Path(environment.get("PULUMI_PYTHON_CMD", "python3")), environment=environment)
     executable = directory / "bin" / "python"
     if not executable.exists():
         raise RuntimeOptionsError(

@@ -39,7 +39,8 @@ def faults(schema: Schema, value: Any, path: Path = ()) -> Iterator[tuple[Path, 
             yield from faults(schema[0], item, (*path, at))
     elif schema is not object:
         is_bool = isinstance(value, bool)  # which Python counts among the ints
-        if is_bool is not (schema is bool) or not isinstance(value, schema):
+        # a number on the wire does not tell 1 from 1.0
+        if is_bool is not (schema is bool) or not isinstance(value, int | float if schema is float else schema):
             yield path, f"expected {_NAMES[schema]}, found {type(value).__name__}"
 
 

@@ -116,9 +116,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         if failures:
             return provider_pb2.CheckResponse(failures=failures)
         try:
-            checked = kind.check(
-                inputs, old=load(request.olds)[0], call=self._call(request, seed=request.randomSeed)
-            )
+            checked = kind.check(inputs, old=load(request.olds)[0], call=self._call(request, seed=request.randomSeed))
         except InvalidInputError as refusal:
             failure = provider_pb2.CheckFailure(reason=f"{refusal.path}: {refusal}")
             return provider_pb2.CheckResponse(failures=[failure])
@@ -167,9 +165,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         if outputs is None:
             return provider_pb2.ReadResponse()
         live = kind.live_inputs(outputs, old=inputs)
-        return provider_pb2.ReadResponse(
-            id=request.id, properties=dump(outputs, secrets), inputs=dump(live, secrets)
-        )
+        return provider_pb2.ReadResponse(id=request.id, properties=dump(outputs, secrets), inputs=dump(live, secrets))
 
     def Update(self, request: Any, context: Any) -> provider_pb2.UpdateResponse:  # noqa: N802
         """Change a resource in place, or foretell it."""
@@ -205,9 +201,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
     def _call(self, request: Any, *, seed: bytes = b"") -> Call:
         def log(line: str) -> None:
             if self._engine:
-                entry = engine_pb2.LogRequest(
-                    severity=engine_pb2.INFO, message=line, urn=request.urn, ephemeral=True
-                )
+                entry = engine_pb2.LogRequest(severity=engine_pb2.INFO, message=line, urn=request.urn, ephemeral=True)
                 self._engine.Log(entry)
 
         timeout = getattr(request, "timeout", 0)

@@ -27,14 +27,10 @@ class ErrorsAsStatus(grpc.ServerInterceptor):  # type: ignore[misc]  # grpc has 
             except PluginError as error:
                 context.abort(grpc.StatusCode.FAILED_PRECONDITION, str(error))
 
-        return grpc.unary_unary_rpc_method_handler(
-            answer, handler.request_deserializer, handler.response_serializer
-        )
+        return grpc.unary_unary_rpc_method_handler(answer, handler.request_deserializer, handler.response_serializer)
 
 
-def abort_initialization(
-    context: Any, failure: PartialFailureError, inputs: Properties, secrets: set[Path]
-) -> None:
+def abort_initialization(context: Any, failure: PartialFailureError, inputs: Properties, secrets: set[Path]) -> None:
     """End the call by the one error that leaves the resource in the state."""
     detail = any_pb2.Any()
     detail.Pack(

@@ -1,5 +1,6 @@
 """The machine seen from the host: its processes, and what it could leave behind."""
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -29,7 +30,12 @@ def services(layout: Layout) -> dict[str, Service]:
 
 def alive(processes: Iterable[psutil.Process]) -> list[psutil.Process]:
     """Those that still run: not what has ended and is only waiting for its parent to take note."""
-    return [each for each in processes if each.is_running() and each.status() != psutil.STATUS_ZOMBIE]
+    found = []
+    for each in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if each.is_running() and each.status() != psutil.STATUS_ZOMBIE:
+                found.append(each)
+    return found
 
 
 def inhabitants(layout: Layout) -> list[psutil.Process]:
@@ -56,20 +62,20 @@ def process_of(layout: Layout, service: Service) -> psutil.Process:
 
 def namespaces(processes: Iterable[psutil.Process]) -> set[str]:
     """The PID and network namespaces that these processes live in."""
-    return {
-        os.readlink(f"/proc/{each.pid}/ns/{kind}") for each in processes if each.is_running() for kind in ("pid", "net")
-    }
+    found = set()
+    for each in processes:
+        with contextlib.suppress(OSError):  # it has ended
+            found |= {os.readlink(f"/proc/{each.pid}/ns/{kind}") for kind in ("pid", "net")}
+    return found
 
 
 def living_in(some: set[str]) -> list[str]:
     """Every process on the host that lives in one of these namespaces."""
     found = []
     for process in psutil.process_iter():
-        try:
-            if namespaces([process]) & some:
+        if namespaces([process]) & some:
+            with contextlib.suppress(psutil.NoSuchProcess):
                 found.append(f"{process.pid} {' '.join(process.cmdline())}")
-        except (OSError, psutil.NoSuchProcess):  # it has ended
-            continue
     return found
 
 

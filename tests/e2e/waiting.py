@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 import dns.exception
+import psutil
 
 T = TypeVar("T")
 
@@ -19,7 +20,7 @@ def eventually(look: Callable[[], T], *, within: float) -> T:
     while True:
         try:
             return look()
-        except (AssertionError, OSError, http.client.HTTPException, dns.exception.DNSException):
+        except (AssertionError, OSError, psutil.Error, http.client.HTTPException, dns.exception.DNSException):
             if time.monotonic() > deadline:
                 raise
         time.sleep(PAUSE)

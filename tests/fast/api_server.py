@@ -30,9 +30,7 @@ class World:
         named = {"name": "c", "cluster": {"server": self.url}}
         context = {"name": "c", "context": {"cluster": "c", "user": "c"}}
         users = [{"name": "c", "user": {"token": "t"}}]
-        return json.dumps(
-            {"clusters": [named], "contexts": [context], "users": users, "current-context": "c"}
-        )
+        return json.dumps({"clusters": [named], "contexts": [context], "users": users, "current-context": "c"})
 
 
 def _handler(world: World) -> type[BaseHTTPRequestHandler]:

@@ -58,9 +58,7 @@ class Engine:
         self._raise(checked)
         self.stub.Configure(pb.ConfigureRequest(args=packed(config), acceptSecrets=True))
 
-    def check(
-        self, kind: str, inputs: dict[str, Any], *, old: dict[str, Any] | None = None
-    ) -> dict[str, Any]:
+    def check(self, kind: str, inputs: dict[str, Any], *, old: dict[str, Any] | None = None) -> dict[str, Any]:
         request = pb.CheckRequest(
             urn=urn(kind), olds=packed(old or {}), news=packed(inputs), randomSeed=bytes(range(32))
         )
@@ -70,9 +68,7 @@ class Engine:
 
     def preview(self, kind: str, inputs: dict[str, Any]) -> dict[str, Any]:
         checked = packed(self.check(kind, inputs))
-        return unpacked(
-            self.stub.Create(pb.CreateRequest(urn=urn(kind), properties=checked, preview=True)).properties
-        )
+        return unpacked(self.stub.Create(pb.CreateRequest(urn=urn(kind), properties=checked, preview=True)).properties)
 
     def create(self, kind: str, inputs: dict[str, Any], *, timeout: float = 0) -> Resource:
         checked = self.check(kind, inputs)

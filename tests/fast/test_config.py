@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from infra import config as configuration
+from infra.cluster_settings import ControlPlane, ExistingSettings, KopsSettings, NodeGroup
 from tests.fast.graph import ABSENT, KUBECONFIG, PROJECT, ROOT, Inputs, changed, declare, run
 
 KEY = "a-key-of-the-operator-0123456789-0123456789-0123456789"
@@ -88,7 +89,6 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
     "the driver is missing": ({"cluster.driver": ABSENT}, "cluster.driver: found nothing", "existing"),
     "the driver is unknown": ({"cluster.driver": "gke"}, 'cluster.driver: found "gke"', "existing"),
     "the driver is misspelt": ({"cluster.driver": "exsiting"}, "cluster.driver:", "did you mean 'existing'?"),
-    "the driver kops is yet to come": ({"cluster.driver": "kops"}, "cluster.driver:", "not available yet"),
     "the driver eks is yet to come": ({"cluster.driver": "eks"}, "cluster.driver:", "not available yet"),
     "the cluster's name is none": ({"cluster.name": "use_1"}, "cluster.name:", "DNS labels"),
     "the kubeconfig is missing": (
@@ -162,6 +162,12 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
         "image.platform:",
         "linux/amd64, linux/arm64",
     ),
+    "the digest is an image": (
+        {"image.digest": "registry.example.com/a/b@sha256:" + "0" * 64},
+        "image.digest:",
+        "64",
+    ),
+    "the digest is cut off": ({"image.digest": "sha256:" + "0" * 63}, "image.digest:", "64"),
     "the context has no Dockerfile": ({"image.context": "docs"}, "image.context:", "Dockerfile"),
     "there are no replicas": ({"app.replicas": 0}, "app.replicas: found 0", "1 or more"),
     "the replicas are a text": ({"app.replicas": "2"}, 'app.replicas: found "2"', "without quotes"),
@@ -241,9 +247,7 @@ def test_a_plain_password_is_not_shown(config: Inputs) -> None:
 
 
 def test_all_problems_are_told_at_once(config: Inputs) -> None:
-    problems = refusal(
-        changed(config, {"domain": "x", "app.port": 1, "registry.email": "", "image.tga": "v1"})
-    )
+    problems = refusal(changed(config, {"domain": "x", "app.port": 1, "registry.email": "", "image.tga": "v1"}))
     assert [each.split(":")[0] for each in problems] == ["domain", "registry.email", "image.tga", "app.port"]
 
 
@@ -270,6 +274,7 @@ def test_what_is_not_given_has_its_default(config: Inputs) -> None:
         base="python:3.13-slim-bookworm",
         platform="linux/amd64",
         context=config["image"]["context"],
+        digest=None,
     )
     assert (settings.app.replicas, settings.app.port, settings.app.debug) == (2, 8000, False)
     assert settings.app.secret_key is None
@@ -284,6 +289,7 @@ def test_what_is_not_given_has_its_default(config: Inputs) -> None:
         {"registry.server": "localhost:5000"},
         {"image.tag": "2024-01-31_rc.1"},
         {"image.base": f"registry.example.com:5000/base/python@sha256:{'0' * 64}"},
+        {"image.digest": f"sha256:{'0f' * 32}"},
         {"app.port": 1024},
         {"app.port": 65535},
         {"app.replicas": 1},
@@ -317,10 +323,17 @@ def camel_case(name: str) -> str:
 
 def test_the_schema_describes_every_key_and_no_other() -> None:
     assert schema().keys() == {field.name for field in dataclasses.fields(configuration.Settings)}
-    objects = {"aws": "Aws", "cluster": "Cluster", "registry": "Registry", "image": "Image", "app": "App"}
-    for key, name in objects.items():
+    cluster = [ExistingSettings, KopsSettings, ControlPlane, NodeGroup]
+    objects: dict[str, list[type]] = {
+        "aws": [configuration.Aws],
+        "cluster": [*cluster],
+        "registry": [configuration.Registry],
+        "image": [configuration.Image],
+        "app": [configuration.App],
+    }
+    for key, classes in objects.items():
         described = set(re.findall(r"\w+", schema()[key]["description"]))
-        fields = {camel_case(field.name) for field in dataclasses.fields(getattr(configuration, name))}
+        fields = {camel_case(field.name) for each in classes for field in dataclasses.fields(each)}
         assert fields <= described, key
 
 

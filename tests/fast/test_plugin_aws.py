@@ -95,9 +95,7 @@ def test_a_zone_has_name_servers_and_both_kinds_of_tags(zone: Resource) -> None:
     assert zone.state["tagsAll"] == {"app": "ejemplo", "own": "yes"}
 
 
-def test_a_zone_is_mended_in_place_and_replaced_for_another_name(
-    aws: Engine, zone: Resource, by_hand: Any
-) -> None:
+def test_a_zone_is_mended_in_place_and_replaced_for_another_name(aws: Engine, zone: Resource, by_hand: Any) -> None:
     wanted = {"name": "example.test", "tags": {"own": "yes"}}
     by_hand("route53").update_hosted_zone_comment(Id=zone.id, Comment="by hand")
     by_hand("route53").change_tags_for_resource(
@@ -135,9 +133,7 @@ def test_a_zone_with_records_is_deleted_only_with_force(aws: Engine, zone: Resou
 
 def test_a_record_takes_the_place_of_another_only_when_told(aws: Engine, zone: Resource) -> None:
     aws.create(RECORD, in_zone(zone, "www"))
-    with pytest.raises(
-        grpc.RpcError, match=r"creating Route 53 Record \(www.example.test A\): it already exists"
-    ):
+    with pytest.raises(grpc.RpcError, match=r"creating Route 53 Record \(www.example.test A\): it already exists"):
         aws.create(RECORD, in_zone(zone, "www", records=["192.0.2.2"]))
     over = aws.create(RECORD, in_zone(zone, "www", records=["192.0.2.2"], allowOverwrite=True))
     assert over.state["fqdn"] == "www.example.test"
@@ -208,9 +204,7 @@ def test_a_certificate_names_the_records_and_acm_adds_the_domain_to_its_names(aw
     assert aws.changes(made, inputs | {"domainName": "x.test"}) == {"domainName": "UPDATE_REPLACE"}
 
 
-def test_a_validation_waits_and_says_which_record_it_looks_for(
-    aws: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_validation_waits_and_says_which_record_it_looks_for(aws: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     certificate = aws.create(CERTIFICATE, {"domainName": "www.example.test", "validationMethod": "DNS"})
     option = certificate.state["domainValidationOptions"][0]
     inputs = {"certificateArn": certificate.id}
@@ -222,9 +216,7 @@ def test_a_validation_waits_and_says_which_record_it_looks_for(
         aws.create(VALIDATION, inputs | {"validationRecordFqdns": ["x.test"]})
 
     monkeypatch.setattr(settings, "ACM_VALIDATION_WAIT", 0)
-    issued = aws.create(
-        VALIDATION, inputs | {"validationRecordFqdns": [option["resourceRecordName"].rstrip(".")]}
-    )
+    issued = aws.create(VALIDATION, inputs | {"validationRecordFqdns": [option["resourceRecordName"].rstrip(".")]})
     assert aws.refresh(issued) == issued
     assert aws.refreshed(certificate).state["status"] == "ISSUED"
     aws.delete(issued)
@@ -285,9 +277,7 @@ SETTINGS = [
 
 
 @pytest.mark.parametrize(("kind", "inputs"), SETTINGS)
-def test_a_setting_of_a_bucket_holds_and_goes_with_the_bucket(
-    aws: Engine, kind: str, inputs: dict[str, Any]
-) -> None:
+def test_a_setting_of_a_bucket_holds_and_goes_with_the_bucket(aws: Engine, kind: str, inputs: dict[str, Any]) -> None:
     bucket = aws.create(BUCKET, {"bucket": "box"})
     made = aws.create(kind, {"bucket": "box"} | inputs)
     assert aws.changes(aws.refreshed(made), {"bucket": "box"} | inputs) == {}

@@ -152,9 +152,7 @@ def test_the_password_is_secret_even_if_the_program_forgets_it(project: Path, do
 
 
 def test_a_preview_builds_nothing_and_foretells_all_but_the_digest(project: Path, docker: Engine) -> None:
-    foretold = docker.preview(
-        IMAGE, {"imageName": NAME, "build": {"context": "app", "platform": "linux/arm64"}}
-    )
+    foretold = docker.preview(IMAGE, {"imageName": NAME, "build": {"context": "app", "platform": "linux/arm64"}})
     assert foretold == {
         "imageName": NAME,
         "baseImageName": NAME,
@@ -164,9 +162,7 @@ def test_a_preview_builds_nothing_and_foretells_all_but_the_digest(project: Path
         "platform": "linux/arm64",
         "repoDigest": UNKNOWN,
     }
-    assert (
-        docker.preview(IMAGE, {"imageName": UNKNOWN, "build": {"context": UNKNOWN}})["imageName"] == UNKNOWN
-    )
+    assert docker.preview(IMAGE, {"imageName": UNKNOWN, "build": {"context": UNKNOWN}})["imageName"] == UNKNOWN
 
 
 @pytest.mark.parametrize(
@@ -189,9 +185,7 @@ def test_what_cannot_be_built_is_refused_before_anything_is(
         docker.check(IMAGE, {"imageName": NAME} | inputs)
 
 
-def test_a_daemon_that_does_not_answer_is_named(
-    project: Path, docker: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_daemon_that_does_not_answer_is_named(project: Path, docker: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:1")
     with pytest.raises(grpc.RpcError) as failure:
         docker.create(IMAGE, {"imageName": NAME, "build": {"context": "app"}})

@@ -122,9 +122,7 @@ def test_a_resource_is_made_changed_and_deleted(toy: Engine, box: Box) -> None:
         ({"size": 1}, "name"),
     ],
 )
-def test_what_a_type_does_not_take_is_refused_by_name(
-    toy: Engine, inputs: dict[str, Any], named: str
-) -> None:
+def test_what_a_type_does_not_take_is_refused_by_name(toy: Engine, inputs: dict[str, Any], named: str) -> None:
     with pytest.raises(RefusedError, match=rf"^{re.escape(named)}: "):
         toy.check(BOX, inputs)
 
@@ -139,9 +137,7 @@ def test_unknown_types_and_functions_are_refused_by_name(toy: Engine) -> None:
 
 
 def test_the_value_of_a_refused_input_is_not_repeated(toy: Engine) -> None:
-    answer = toy.stub.Check(
-        pb.CheckRequest(urn=urn(BOX), news=packed({"name": "a", "size": secret("hunter2")}))
-    )
+    answer = toy.stub.Check(pb.CheckRequest(urn=urn(BOX), news=packed({"name": "a", "size": secret("hunter2")})))
     assert answer.failures
     assert "hunter2" not in str(answer)
     assert not answer.failures[0].property, "the engine prints the value of the property that is named here"
@@ -195,17 +191,13 @@ def test_an_input_that_is_not_known_yet_is_a_change(toy: Engine) -> None:
 
 def test_ignored_changes_are_no_changes(toy: Engine) -> None:
     made = toy.create(BOX, {"name": "a", "size": 1, "parts": [{"colour": "red"}]})
-    answer = toy.diff(
-        made, {"name": "a", "size": 2, "parts": [{"colour": "blue"}]}, ignore=("size", "parts[*].colour")
-    )
+    answer = toy.diff(made, {"name": "a", "size": 2, "parts": [{"colour": "blue"}]}, ignore=("size", "parts[*].colour"))
     assert answer.changes == pb.DiffResponse.DIFF_NONE
     larger = {"name": "a", "size": 2, "parts": [{"colour": "red"}]}
     assert toy.diff(made, larger, ignore=("siz",)).changes == pb.DiffResponse.DIFF_SOME
 
 
-def test_refresh_shows_what_changed_behind_its_back_and_the_next_update_mends_it(
-    toy: Engine, box: Box
-) -> None:
+def test_refresh_shows_what_changed_behind_its_back_and_the_next_update_mends_it(toy: Engine, box: Box) -> None:
     wanted = {"name": "a", "size": 1}
     made = toy.create(BOX, wanted)
     assert toy.refreshed(made) == made
@@ -278,9 +270,7 @@ def test_some_provider_inputs_replace_everything_and_others_nothing(toy: Engine)
 def test_the_process_prints_its_port_answers_and_leaves_quietly_when_interrupted() -> None:
     command = [sys.executable, "-u", "-m", "sandbox.plugins.docker", "--logtostderr", "127.0.0.1:1"]
     root = Path(__file__).parents[2]
-    with subprocess.Popen(
-        command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
+    with subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout
         port = int(process.stdout.readline())
         with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:

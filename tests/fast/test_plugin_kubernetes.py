@@ -132,9 +132,7 @@ def test_the_same_in_other_words_is_no_change(offline: Engine) -> None:
         ({"metadata": {"annotations": {"pulumi.com/waitFor": "x"}}}, "pulumi.com/waitFor"),
     ],
 )
-def test_what_the_kind_does_not_have_is_refused_by_name(
-    offline: Engine, inputs: dict[str, Any], words: str
-) -> None:
+def test_what_the_kind_does_not_have_is_refused_by_name(offline: Engine, inputs: dict[str, Any], words: str) -> None:
     with pytest.raises(RefusedError, match=words):
         offline.check(DEPLOYMENT, inputs)
 

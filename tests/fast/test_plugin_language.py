@@ -83,9 +83,7 @@ def info(project: Path, **options: str) -> Any:
     given = struct_pb2.Struct()
     given.update({"toolchain": "pip", "virtualenv": str(SDK_PYTHON)} | options)
     where = str(project)
-    return language_pb2.ProgramInfo(
-        root_directory=where, program_directory=where, entry_point=".", options=given
-    )
+    return language_pb2.ProgramInfo(root_directory=where, program_directory=where, entry_point=".", options=given)
 
 
 @pytest.fixture(scope="module")
@@ -112,9 +110,7 @@ def program(directory: Path, text: str) -> Path:
 
 def test_a_program_gets_its_config_and_what_it_prints_is_shown(host: Host, tmp_path: Path) -> None:
     (tmp_path / "beside.py").write_text("NAME = 'beside'")
-    text = (
-        "import beside, sys\nprint('hello')\npulumi.export('k', pulumi.Config().require('k') + beside.NAME)"
-    )
+    text = "import beside, sys\nprint('hello')\npulumi.export('k', pulumi.Config().require('k') + beside.NAME)"
     process_list = "\npulumi.export('argv', ' '.join(sys.orig_argv) + str(dict(__import__('os').environ)))"
     answer, engine = host.run(program(tmp_path, text + process_list), config={"p:k": "s3cret"})
     assert (answer.error, answer.bail, engine.errors) == ("", False, [])
@@ -130,9 +126,7 @@ def test_a_program_gets_its_config_and_what_it_prints_is_shown(host: Host, tmp_p
         ("pulumi.Config().require('missing')", "Missing required configuration variable 'p:missing'"),
     ],
 )
-def test_an_error_meant_for_the_user_is_its_message_only(
-    host: Host, tmp_path: Path, text: str, expected: str
-) -> None:
+def test_an_error_meant_for_the_user_is_its_message_only(host: Host, tmp_path: Path, text: str, expected: str) -> None:
     answer, engine = host.run(program(tmp_path, text))
     assert answer.bail
     assert len(engine.errors) == 1

@@ -52,9 +52,7 @@ def test_the_state_bucket_refuses_plain_http_to_anyone_for_anything(graph: Graph
 
 
 @pytest.mark.parametrize("type_", ["Zone", "Bucket"])
-def test_what_cannot_be_made_again_is_protected_unless_the_stack_says_otherwise(
-    config: Inputs, type_: str
-) -> None:
+def test_what_cannot_be_made_again_is_protected_unless_the_stack_says_otherwise(config: Inputs, type_: str) -> None:
     kept = declare(config).one(type_)
     assert (kept.protect, kept.inputs["forceDestroy"]) == (True, False)
     loose = declare(changed(config, {"protect": False})).one(type_)

@@ -64,9 +64,7 @@ def test_the_exact_version_on_path_is_taken(tmp_path: Path, monkeypatch: pytest.
     assert resolve(widget(), tmp_path / "cache", quiet) == {"widget": binary}
 
 
-def test_another_version_on_path_is_passed_over(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: str
-) -> None:
+def test_another_version_on_path_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: str) -> None:
     on_path(tmp_path, "v1.2.30", monkeypatch)
 
     found = resolve(widget(server, hashlib.sha256(CONTENT).hexdigest()), tmp_path / "cache", quiet)

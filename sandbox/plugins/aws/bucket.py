@@ -19,9 +19,7 @@ class Bucket(Tagged):
 
     token = "aws:s3/bucket:Bucket"
     inputs: ClassVar = {"bucket": str, "forceDestroy": bool, "tags": dict}
-    computed = frozenset(
-        {"arn", "region", "bucketRegion", "bucketDomainName", "bucketRegionalDomainName", "tagsAll"}
-    )
+    computed = frozenset({"arn", "region", "bucketRegion", "bucketDomainName", "bucketRegionalDomainName", "tagsAll"})
     replace_on = frozenset({"bucket"})
 
     def check(self, inputs: Properties, *, old: Properties, call: Call) -> Properties:
@@ -103,9 +101,7 @@ class Bucket(Tagged):
                 found = page.get("Versions", []) + page.get("DeleteMarkers", [])
                 objects = [{"Key": each["Key"], "VersionId": each["VersionId"]} for each in found]
                 if objects:
-                    answer = self.aws.s3.delete_objects(
-                        Bucket=name, Delete={"Objects": objects, "Quiet": True}
-                    )
+                    answer = self.aws.s3.delete_objects(Bucket=name, Delete={"Objects": objects, "Quiet": True})
                     for error in answer.get("Errors", []):
                         reason = f"{error['Key']}: {error['Code']}: {error.get('Message', '')}"
                         raise PluginError(f"emptying S3 Bucket ({name}): {reason}")

@@ -29,9 +29,7 @@ class BucketEncryption(BucketSetting):
     def put(self, inputs: Properties) -> None:
         """Write the rules."""
         rules = [_rule_to_aws(each) for each in inputs["rules"]]
-        self.s3.put_bucket_encryption(
-            Bucket=inputs["bucket"], ServerSideEncryptionConfiguration={"Rules": rules}
-        )
+        self.s3.put_bucket_encryption(Bucket=inputs["bucket"], ServerSideEncryptionConfiguration={"Rules": rules})
 
     def get(self, bucket: str) -> Properties | None:
         """Read the rules."""

@@ -117,9 +117,7 @@ class Certificate(Tagged):
             "arn": arn,
             "domainName": live["DomainName"],
             "subjectAlternativeNames": given if keep else sorted(names),
-            "validationMethod": next(
-                (o["ValidationMethod"] for o in options if "ValidationMethod" in o), None
-            )
+            "validationMethod": next((o["ValidationMethod"] for o in options if "ValidationMethod" in o), None)
             or state.get("validationMethod"),
             "domainValidationOptions": [_option(each) for each in options],
             "status": live["Status"],

@@ -17,9 +17,7 @@ def await_insync(route53: Any, change: dict[str, Any], *, what: str, call: Call)
     deadline = call.deadline(CHANGE_SECONDS)
     while change["Status"] != "INSYNC":
         if time.monotonic() > deadline:
-            raise PluginError(
-                f"{what}: Route 53 change {change['Id']} is still {change['Status']}, run it again"
-            )
+            raise PluginError(f"{what}: Route 53 change {change['Id']} is still {change['Status']}, run it again")
         call.pause(POLL_SECONDS)
         with doing(what):
             change = route53.get_change(Id=change["Id"])["ChangeInfo"]

@@ -36,6 +36,8 @@ class Aws:
     route53: Any
     acm: Any
     s3: Any
+    sns: Any
+    cloudwatch: Any
 
 
 def connect(config: Properties) -> Aws:
@@ -55,7 +57,7 @@ def connect(config: Properties) -> Aws:
     try:
         clients = {
             name: session.client(name, endpoint_url=endpoints.get(name), config=settings)
-            for name in ("route53", "acm", "s3")
+            for name in ("route53", "acm", "s3", "sns", "cloudwatch")
         }
     except NoRegionError as missing:
         message = "provider aws: no region: set the provider's input `region` or the variable AWS_REGION"

@@ -21,9 +21,7 @@ def get_hosted_zone_id(default_region: str) -> Function:
         region = arguments.get("region") or default_region
         if region not in ZONES:
             known = ", ".join(sorted(ZONES))
-            raise PluginError(
-                f"getHostedZoneId: this stand-in knows no zone for {region!r}, only for {known}"
-            )
+            raise PluginError(f"getHostedZoneId: this stand-in knows no zone for {region!r}, only for {known}")
         return {"id": ZONES[region], "region": region}
 
     return Function(

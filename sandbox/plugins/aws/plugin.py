@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from importlib.metadata import version
 
+from sandbox.plugins.aws.alarm import MetricAlarm
 from sandbox.plugins.aws.bucket import Bucket
 from sandbox.plugins.aws.bucket_encryption import BucketEncryption
 from sandbox.plugins.aws.bucket_policy import BucketPolicy
@@ -14,7 +15,9 @@ from sandbox.plugins.aws.bucket_settings import (
 from sandbox.plugins.aws.certificate import Certificate
 from sandbox.plugins.aws.client import connect
 from sandbox.plugins.aws.elb import get_hosted_zone_id
+from sandbox.plugins.aws.health_check import HealthCheck
 from sandbox.plugins.aws.record import Record
+from sandbox.plugins.aws.topic import Topic
 from sandbox.plugins.aws.validation import CertificateValidation
 from sandbox.plugins.aws.zone import Zone
 from sandbox.plugins.resource import Function, Plugin, ResourceType
@@ -31,6 +34,9 @@ TYPES = (
     BucketPublicAccessBlock,
     BucketPolicy,
     BucketOwnershipControls,
+    HealthCheck,
+    Topic,
+    MetricAlarm,
 )
 
 

@@ -43,9 +43,7 @@ class Record(ResourceType):
 
     def comparable(self, inputs: Properties) -> Properties:
         """Spell domain names as DNS compares them; the order of values does not matter."""
-        return adjusted(
-            inputs, name=plain_name, records=sorted, aliases=lambda some: [_normal(one) for one in some]
-        )
+        return adjusted(inputs, name=plain_name, records=sorted, aliases=lambda some: [_normal(one) for one in some])
 
     def create(self, inputs: Properties, *, call: Call) -> tuple[str, Properties]:
         """Make the record; one that exists already is an error unless allowOverwrite says otherwise."""
@@ -76,9 +74,7 @@ class Record(ResourceType):
             fqdn = self._fqdn(state)
             live = self._find(state["zoneId"], fqdn, state["type"])
             if live:
-                kept = {
-                    key: value for key, value in state.items() if key not in ("ttl", "records", "aliases")
-                }
+                kept = {key: value for key, value in state.items() if key not in ("ttl", "records", "aliases")}
                 return kept | _from_aws(live) | {"fqdn": fqdn}
         return None
 

@@ -48,9 +48,7 @@ class CertificateValidation(ResourceType):
             live = describe(self.aws, arn)
         if live["Status"] != "ISSUED":
             reason = live.get("FailureReason") or live.get("RevocationReason") or "ACM gives no reason"
-            raise PluginError(
-                f"waiting for ACM Certificate ({arn}) to be issued: it is {live['Status']}: {reason}"
-            )
+            raise PluginError(f"waiting for ACM Certificate ({arn}) to be issued: it is {live['Status']}: {reason}")
         return moment(live.get("IssuedAt")) or arn, inputs
 
     def read(self, id: str, *, state: Properties, call: Call) -> Properties | None:
@@ -81,6 +79,4 @@ def _refuse_missing(live: dict[str, Any], given: list[str] | None) -> None:
 
 def _wanted(live: dict[str, Any]) -> str:
     records = [each["ResourceRecord"] for each in live["DomainValidationOptions"] if "ResourceRecord" in each]
-    return (
-        ", ".join(f"{each['Type']} {each['Name']} -> {each['Value']}" for each in records) or "no DNS record"
-    )
+    return ", ".join(f"{each['Type']} {each['Name']} -> {each['Value']}" for each in records) or "no DNS record"

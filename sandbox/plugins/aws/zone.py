@@ -106,14 +106,10 @@ class Zone(Tagged):
         """Delete every record but those that make the zone."""
         records = [record for record in self._records(id) if not _makes_zone(record, name)]
         for start in range(0, len(records), BATCH):
-            changes = [
-                {"Action": "DELETE", "ResourceRecordSet": each} for each in records[start : start + BATCH]
-            ]
+            changes = [{"Action": "DELETE", "ResourceRecordSet": each} for each in records[start : start + BATCH]]
             what = f"deleting the records of Route 53 Hosted Zone ({id})"
             with doing(what):
-                done = self.aws.route53.change_resource_record_sets(
-                    HostedZoneId=id, ChangeBatch={"Changes": changes}
-                )
+                done = self.aws.route53.change_resource_record_sets(HostedZoneId=id, ChangeBatch={"Changes": changes})
             await_insync(self.aws.route53, done["ChangeInfo"], what=what, call=call)
 
     def _records(self, id: str) -> Iterator[dict[str, Any]]:

@@ -69,9 +69,7 @@ def build(client: APIClient, context: Context, *, image: str, options: Mapping[s
                     step.append(line)
                     call.log(line)
     if not built:
-        raise PluginError(
-            f"building {image}: the daemon ended without an image; its last lines:\n" + "\n".join(step)
-        )
+        raise PluginError(f"building {image}: the daemon ended without an image; its last lines:\n" + "\n".join(step))
     return built
 
 
@@ -101,9 +99,7 @@ def _advice(error: str, login: Mapping[str, str] | None) -> str:
     if not any(word in error.lower() for word in refused):
         return "Check that the registry is up and that the daemon reaches and trusts it."
     if login:
-        return (
-            f"The registry refused user {login['username']!r}: check registry.username and registry.password."
-        )
+        return f"The registry refused user {login['username']!r}: check registry.username and registry.password."
     return "No login was given: set registry.username and registry.password, or use docker login."
 
 

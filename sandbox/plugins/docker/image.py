@@ -41,9 +41,7 @@ class Image(ResourceType):
     def check(self, inputs: Properties, *, old: Properties, call: Call) -> Properties:
         """Fill in the defaults and the digest of the context, by which a changed file is a change."""
         if inputs.get("buildOnPreview"):
-            raise InvalidInputError(
-                "buildOnPreview", "this stand-in never builds in a preview, leave it false"
-            )
+            raise InvalidInputError("buildOnPreview", "this stand-in never builds in a preview, leave it false")
         if not inputs.get("skipPush") and is_known(inputs["imageName"]):
             _refuse_unqualified(inputs["imageName"])
         given = {name: value for name, value in (inputs.get("build") or {}).items() if value is not None}

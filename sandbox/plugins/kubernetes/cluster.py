@@ -56,11 +56,7 @@ class Ref(NamedTuple):
 
 def collection(kind: Kind, namespace: str) -> str:
     """Give the path of all objects of a kind in a namespace."""
-    return (
-        f"{kind.root}/namespaces/{namespace}/{kind.plural}"
-        if kind.namespaced
-        else f"{kind.root}/{kind.plural}"
-    )
+    return f"{kind.root}/namespaces/{namespace}/{kind.plural}" if kind.namespaced else f"{kind.root}/{kind.plural}"
 
 
 def kubeconfig(given: str) -> dict[str, Any]:
@@ -75,9 +71,7 @@ def kubeconfig(given: str) -> dict[str, Any]:
             f"provider input kubeconfig is neither YAML nor a readable file's path ({type(error).__name__})"
         ) from None
     if not isinstance(found, dict) or "clusters" not in found:
-        raise PluginError(
-            "provider input kubeconfig has no clusters: it must be a whole kubeconfig, or a path to one"
-        )
+        raise PluginError("provider input kubeconfig has no clusters: it must be a whole kubeconfig, or a path to one")
     return found
 
 
@@ -110,9 +104,7 @@ class Cluster:
                 context.load_cert_chain(settings.cert_file, settings.key_file)
             kube_config._cleanup_temp_files()
         self._host: str = settings.host
-        self._pool = urllib3.PoolManager(
-            ssl_context=context, server_hostname=settings.tls_server_name, maxsize=32
-        )
+        self._pool = urllib3.PoolManager(ssl_context=context, server_hostname=settings.tls_server_name, maxsize=32)
 
     def get(self, ref: Ref) -> Object | None:
         """Give an object, None if there is none."""
@@ -142,14 +134,11 @@ class Cluster:
         except RefusedError as error:
             owners = [cause.get("message", "") for cause in error.causes]
             by_hand = all(
-                owner.startswith(('conflict with "kubectl', 'conflict with "before-first-apply'))
-                for owner in owners
+                owner.startswith(('conflict with "kubectl', 'conflict with "before-first-apply')) for owner in owners
             )
             if error.status != 409 or not owners or not by_hand:
                 raise
-        return self._json(
-            "PATCH", ref.path, query | {"force": "true"}, body=obj, media="application/apply-patch+yaml"
-        )
+        return self._json("PATCH", ref.path, query | {"force": "true"}, body=obj, media="application/apply-patch+yaml")
 
     def delete(self, ref: Ref) -> None:
         """Ask for an object's deletion, dependents first; one that is gone already is no error."""

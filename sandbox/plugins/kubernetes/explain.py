@@ -103,8 +103,7 @@ def _events(evidence: Evidence, obj: Object) -> Iterator[str]:
     own = [each for each in evidence.events if each["involvedObject"].get("uid") == obj["metadata"]["uid"]]
     # A dict, not a set: the latest last, each once.
     texts = dict.fromkeys(
-        f"event {each.get('reason')}: {each.get('message', '').strip()}"
-        for each in sorted(own, key=_last_seen)
+        f"event {each.get('reason')}: {each.get('message', '').strip()}" for each in sorted(own, key=_last_seen)
     )
     yield from list(texts)[-EVENTS_SHOWN:]
 
@@ -127,8 +126,7 @@ def about_deployment(cluster: Cluster, deployment: Object) -> Evidence:
     owners = [
         each
         for each in cluster.items(f"/apis/apps/v1/namespaces/{namespace}/replicasets")
-        if _is_owned(each, {metadata["uid"]})
-        and each["metadata"].get("annotations", {}).get(REVISION) == revision
+        if _is_owned(each, {metadata["uid"]}) and each["metadata"].get("annotations", {}).get(REVISION) == revision
     ]
     uids = {each["metadata"]["uid"] for each in owners}
     pods = [each for each in cluster.items(f"/api/v1/namespaces/{namespace}/pods") if _is_owned(each, uids)]
@@ -137,9 +135,7 @@ def about_deployment(cluster: Cluster, deployment: Object) -> Evidence:
         for status in container_statuses(pod):
             if text := _last_words(cluster, namespace, pod["metadata"]["name"], status):
                 logs[pod["metadata"]["name"], status["name"]] = text
-    return Evidence(
-        about=deployment, pods=pods, owners=owners, events=_warnings(cluster, namespace), logs=logs
-    )
+    return Evidence(about=deployment, pods=pods, owners=owners, events=_warnings(cluster, namespace), logs=logs)
 
 
 def _last_words(cluster: Cluster, namespace: str, pod: str, status: dict[str, Any]) -> str:

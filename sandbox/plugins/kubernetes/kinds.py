@@ -35,9 +35,7 @@ class Kind:
         return f"/apis/{self.api_version}" if "/" in self.api_version else f"/api/{self.api_version}"
 
 
-NAMESPACE: Final = Kind(
-    api_version="v1", name="Namespace", plural="namespaces", model="V1Namespace", namespaced=False
-)
+NAMESPACE: Final = Kind(api_version="v1", name="Namespace", plural="namespaces", model="V1Namespace", namespaced=False)
 SECRET: Final = Kind(
     api_version="v1",
     name="Secret",

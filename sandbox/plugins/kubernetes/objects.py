@@ -42,9 +42,7 @@ _SUFFIXES = {
         suffix: Decimal(1000) ** power
         for power, suffix in enumerate(("n", "u", "m", "", "k", "M", "G", "T", "P", "E"), -3)
     },
-    **{
-        suffix: Decimal(1024) ** power for power, suffix in enumerate(("Ki", "Mi", "Gi", "Ti", "Pi", "Ei"), 1)
-    },
+    **{suffix: Decimal(1024) ** power for power, suffix in enumerate(("Ki", "Mi", "Gi", "Ti", "Pi", "Ei"), 1)},
 }
 
 
@@ -122,9 +120,7 @@ def pruned(live: Any, like: Any, *, within: str = "") -> Any:
                 kept[key] = item
         return kept
     if isinstance(like, list) and isinstance(live, list):
-        return [
-            pruned(item, like[at], within=within) if at < len(like) else item for at, item in enumerate(live)
-        ]
+        return [pruned(item, like[at], within=within) if at < len(like) else item for at, item in enumerate(live)]
     return like if canonical(live, within=within) == canonical(like, within=within) else live
 
 

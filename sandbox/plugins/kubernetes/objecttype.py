@@ -90,9 +90,7 @@ class ObjectType(ResourceType):
         try:
             cluster = self._connect()
             if state is None and cluster.get(ref) is not None:
-                return (
-                    foretold  # it takes the place of one that is deleted first, or its creation will say so
-                )
+                return foretold  # it takes the place of one that is deleted first, or its creation will say so
             live = cluster.apply(ref, objects.body(inputs), manager=manager, dry_run=True)
         except UnreachableError:
             return foretold
@@ -152,9 +150,7 @@ class ObjectType(ResourceType):
             if left := await_gone(cluster, ref, live, call=call, timeout=timeout):
                 raise PluginError(left)
 
-    def _applied(
-        self, cluster: Cluster, ref: Ref, inputs: Properties, *, manager: str, call: Call
-    ) -> Properties:
+    def _applied(self, cluster: Cluster, ref: Ref, inputs: Properties, *, manager: str, call: Call) -> Properties:
         try:
             live = cluster.apply(ref, objects.body(inputs), manager=manager)
         except RefusedError as error:
@@ -186,9 +182,7 @@ class ObjectType(ResourceType):
         return Ref(self.kind, namespace or "default" if self.kind.namespaced else "", name)
 
 
-def type_of(
-    kind: Kind, *, connect: Callable[[], Cluster], namespace: str, mutable_secrets: bool
-) -> ObjectType:
+def type_of(kind: Kind, *, connect: Callable[[], Cluster], namespace: str, mutable_secrets: bool) -> ObjectType:
     """Make the resource type of a kind."""
     facts = {
         "kind": kind,

@@ -89,9 +89,7 @@ def readiness(cluster: Cluster, ref: Ref, live: Object) -> Readiness:
         return deployment_readiness(live)
     if ref.kind is SERVICE:
         path = f"/apis/discovery.k8s.io/v1/namespaces/{ref.namespace}/endpointslices"
-        return service_readiness(
-            live, cluster.items(path, labelSelector=f"kubernetes.io/service-name={ref.name}")
-        )
+        return service_readiness(live, cluster.items(path, labelSelector=f"kubernetes.io/service-name={ref.name}"))
     return READY
 
 
@@ -131,9 +129,7 @@ def await_ready(cluster: Cluster, ref: Ref, live: Object, *, call: Call, timeout
         if state.hopeless:
             raise unready(cluster, ref, live, state, since="cannot become ready")
         if time.monotonic() >= deadline:
-            raise unready(
-                cluster, ref, live, state, since=f"is not ready after {call.timeout or timeout:g} s"
-            )
+            raise unready(cluster, ref, live, state, since=f"is not ready after {call.timeout or timeout:g} s")
     raise AssertionError("follow() ends only after an object is gone")
 
 

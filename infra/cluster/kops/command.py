@@ -1,0 +1,230 @@
+"""The kops on PATH: how it is run, and what its answers and failures mean."""
+
+import json
+import os
+import re
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from infra.cluster.kops import manifests
+from infra.cluster_settings import KOPS_OLDEST
+
+_RELEASES = "https://github.com/kubernetes/kops/releases"
+_MISSING = r"cluster not found \"|Cluster\S* \"[^\"]+\" (was )?not found|no InstanceGroup objects found|NoSuchBucket"
+_TOLD = 30
+"""How many of the last lines that kops wrote an error repeats."""
+
+
+class KopsError(Exception):
+    """What failed, why as kops says it, and what to do."""
+
+
+class NotFoundError(KopsError):
+    """The store, or the cluster in it, is not there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kops:
+    """Runs kops for one cluster in one state store."""
+
+    name: str
+    store: str
+    """As kops takes it: s3://bucket, or file:///directory for a copy."""
+    region: str
+    endpoint: str | None
+    """The URL of a service that speaks AWS's API, the store included; None for AWS itself."""
+
+    def replace(self, documents: str) -> None:
+        """Put the manifests into the store, whether or not the cluster is in it yet."""
+        with tempfile.TemporaryDirectory(prefix="kops-") as directory:
+            file = Path(directory, "manifests.yaml")
+            file.write_text(documents, encoding="utf-8")
+            # A comma in --filename separates two files; there is none in a temporary name.
+            self._run("replace", "--force", "--filename", str(file), doing="put the cluster's spec into its store")
+
+    def stored(self) -> str:
+        """Read the manifests in the store; NotFoundError when the cluster is not there."""
+        doing = "read the cluster's spec from its store"
+        cluster = self._run("get", "cluster", self.name, "--output=yaml", doing=doing)
+        try:
+            groups = self._run("get", "instancegroups", "--name", self.name, "--output=yaml", doing=doing)
+        except NotFoundError:  # an interrupted `replace` wrote the cluster and no group yet
+            groups = ""
+        return manifests.dump([*manifests.parse(cluster), *manifests.parse(groups)])
+
+    def dry_run(self) -> str:
+        """Give kops' own account of what `update` would do."""
+        return self._run("update", "cluster", "--name", self.name, doing="plan the cluster's update")
+
+    def update(self) -> None:
+        """Make the cloud as the store says. Machines that run keep running as they are."""
+        arguments = ("update", "cluster", "--name", self.name, "--yes", "--create-kube-config=false")
+        self._run(*arguments, doing="update the cluster")
+
+    def reconcile(self) -> None:
+        """Make the cloud as the store says and replace the machines that are not: the control plane's first."""
+        self._run("reconcile", "cluster", "--name", self.name, "--yes", doing="reconcile the cluster")
+
+    def to_roll(self) -> list[str]:
+        """List the groups in which machines are not as the store and the cloud say."""
+        said = self._run(
+            "rolling-update",
+            "cluster",
+            "--name",
+            self.name,
+            "--cloudonly",  # the plan needs no API server; without --yes nothing is replaced
+            doing="look for machines to replace",
+        )
+        rows = [line.split() for line in said.splitlines()]
+        # NAME STATUS NEEDUPDATE READY MIN TARGET MAX
+        return sorted(row[0] for row in rows if len(row) >= 7 and row[2].isdigit() and row[2] != "0")
+
+    def delete_group(self, group: str) -> None:
+        """Delete a group of machines; kops does not drain them first."""
+        self._run(
+            "delete",
+            "instancegroup",
+            group,
+            "--name",
+            self.name,
+            "--yes",
+            doing=f"delete the node group {group}",
+        )
+
+    def validate(self, *, minutes: int) -> list[Mapping[str, Any]]:
+        """Wait until kops calls the cluster valid and list its nodes; KopsError names what is not valid.
+
+        With 0 minutes it is asked once.
+        """
+        wait = ["--wait", f"{minutes}m"] if minutes else []
+        doing = "wait until the cluster is valid" if minutes else "validate the cluster"
+        arguments = ("validate", "cluster", "--name", self.name, "--output=json", *wait)
+        ended = self._ended(*arguments)
+        # One object for each attempt, nothing in between.
+        attempts = list(_json_objects(ended.stdout))
+        last = attempts[-1] if attempts else {}
+        if ended.returncode:
+            invalid = [
+                f"{each.get('type', 'thing')} {each.get('name', '')}: {each.get('message', '')}"
+                for each in last.get("failures") or []
+            ]
+            raise _failure(doing, ended, invalid=invalid)
+        nodes: list[Mapping[str, Any]] = last.get("nodes") or []
+        return nodes
+
+    def kubeconfig(self) -> str:
+        """Give a kubeconfig without a credential: kops, called by whoever uses it, issues one for an hour."""
+        with tempfile.TemporaryDirectory(prefix="kops-") as directory:
+            file = Path(directory, "kubeconfig")
+            self._run(
+                "export",
+                "kubeconfig",
+                self.name,
+                "--auth-plugin",
+                f"--kubeconfig={file}",
+                doing="export the cluster's kubeconfig",
+            )
+            return file.read_text(encoding="utf-8")
+
+    def delete(self) -> None:
+        """Delete the machines and all that kops made for them, then the cluster in the store."""
+        self._run("delete", "cluster", "--name", self.name, "--yes", doing="delete the cluster")
+
+    def _run(self, *arguments: str, doing: str) -> str:
+        ended = self._ended(*arguments)
+        if ended.returncode:
+            raise _failure(doing, ended)
+        return ended.stdout
+
+    def _ended(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        with self._environment() as environment:
+            return subprocess.run(
+                ["kops", *arguments, f"--state={self.store}"],  # noqa: S607  the user's own, found on PATH
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+
+    @contextmanager
+    def _environment(self) -> Iterator[dict[str, str]]:
+        # What the user set for work by hand must not lead kops to another cluster or store.
+        elsewhere = ("KOPS_STATE_STORE", "KOPS_CLUSTER_NAME")
+        given = {key: value for key, value in os.environ.items() if key not in elsewhere}
+        given["AWS_REGION"] = self.region
+        given |= endpoint_environment(self.endpoint, region=self.region)
+        if self.endpoint:
+            # kops demands them beside S3_ENDPOINT and takes the usual ones for the rest of AWS.
+            given["S3_ACCESS_KEY_ID"] = os.environ.get("AWS_ACCESS_KEY_ID", "")
+            given["S3_SECRET_ACCESS_KEY"] = os.environ.get("AWS_SECRET_ACCESS_KEY", "")
+        # Some commands write to the current kubeconfig or delete from it: the user's own is none of their business.
+        with tempfile.TemporaryDirectory(prefix="kops-") as directory:
+            yield given | {"KUBECONFIG": str(Path(directory, "config"))}
+
+
+def endpoint_environment(endpoint: str | None, *, region: str) -> dict[str, str]:
+    """Give the variables by which kops speaks to an endpoint instead of AWS; none of them is secret."""
+    if not endpoint:
+        return {}
+    return {"AWS_ENDPOINT_URL": endpoint, "S3_ENDPOINT": endpoint, "S3_REGION": region}
+
+
+def unfit(kubernetes_version: str) -> str | None:
+    """Say why the kops on PATH cannot make this Kubernetes and where another is to be had, or None if it can."""
+    minor = max(int(kubernetes_version.split(".")[1]), KOPS_OLDEST)
+    wanted = (
+        f"Kubernetes {kubernetes_version} wants kops 1.{minor} or newer on PATH. Download it from {_RELEASES}, "
+        "check its sha256, and run this again."
+    )
+    try:
+        said = subprocess.run(
+            ["kops", "version", "--short"],  # noqa: S607  the user's own, found on PATH
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    except OSError as error:
+        return f"kops cannot be run ({error.strerror}). {wanted}"
+    match = re.search(r"^v?1\.([0-9]+)\.[0-9]+", said.stdout, flags=re.MULTILINE)
+    if not match:
+        return f"`kops version --short` says {(said.stdout or said.stderr).strip()!r}, which is no version. {wanted}"
+    if int(match[1]) < minor:
+        return f"The kops on PATH is {said.stdout.strip()}, which is too old. {wanted}"
+    return None
+
+
+def _failure(doing: str, ended: subprocess.CompletedProcess[str], *, invalid: Sequence[str] = ()) -> KopsError:
+    """Make the error of a kops that failed: what it calls invalid, its own reason, its last lines."""
+    if ended.returncode < 0:
+        ending = f"was ended by signal {-ended.returncode}"
+    else:
+        ending = f"ended with exit code {ended.returncode}"
+    lines = [line.rstrip() for line in ended.stderr.splitlines() if line.strip()]
+    reasons = [line.removeprefix("Error: ") for line in lines if line.startswith("Error: ")]
+    parts = [f"kops could not {doing}: it {ending}."]
+    if invalid:
+        parts.append("It calls invalid:\n" + "\n".join(f"  - {each}" for each in invalid))
+    if reasons:
+        parts.append("It says: " + "; ".join(reasons))
+    elif lines:
+        parts.append("Its last lines:\n" + "\n".join(f"  {each}" for each in lines[-_TOLD:]))
+    text = "\n".join(parts)
+    # kops has one exit code for every failure; these are the words of its store for what is not there.
+    if re.search(_MISSING, ended.stderr):
+        return NotFoundError(text)
+    return KopsError(text)
+
+
+def _json_objects(text: str) -> Iterator[dict[str, Any]]:
+    decoder = json.JSONDecoder()
+    position = 0
+    while (start := text.find("{", position)) >= 0:
+        found, position = decoder.raw_decode(text, start)
+        yield found

@@ -1,0 +1,136 @@
+"""What an `up` would do to the cluster: the difference of its spec, and kops' own dry run against a copy of its store."""
+
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from infra.cluster.kops import manifests
+from infra.cluster.kops.command import Kops, NotFoundError
+
+Plan = dict[str, list[str]]
+"""By kind of change, what is changed: `spec`, `create`, `modify`, `delete`, `later` (what kops deletes only once nothing
+uses it) and `roll` (the groups whose machines are replaced one by one). Only what there is has a key."""
+
+_HEADINGS = {
+    "Will create resources:": "create",
+    "Will modify resources:": "modify",
+    "Items will be deleted during update:": "delete",
+    "Items will be deleted only when the --prune flag is specified:": "later",
+}
+_TITLES = {
+    "spec": "in its spec",
+    "create": "to create",
+    "modify": "to modify",
+    "delete": "to delete",
+    "later": "to delete at the end",
+    "roll": "node groups to roll, machine by machine",
+}
+_SHOWN = 12
+"""How many lines of a kind are shown before the rest is only counted; the whole is in the resource's `plan`."""
+
+
+def make(live: Kops, documents: str) -> Plan:
+    """Find out what these manifests would change, without changing anything.
+
+    kops is given a copy of the store in a directory, and writes only there. With a live store of "", or one in which
+    the cluster is not, the copy begins empty. Otherwise kops goes on reading from the live one what the machines read
+    from it, such as the cluster's certificates: with another place in its spec, every machine would seem changed.
+    """
+    stored = _stored(live)
+    with tempfile.TemporaryDirectory(prefix="kops-store-") as directory:
+        copy = replace(live, store=f"file://{directory}")
+        if stored:
+            copy.replace(stored)
+            copy.replace(manifests.stored_in(documents, base=base(live)))
+        else:
+            copy.replace(documents)
+        found = read(copy.dry_run())
+        pending = copy.to_roll() if stored else []
+    changed = spec_changes(stored, documents)
+    gone = sorted(set(manifests.groups(stored)) - set(manifests.groups(documents)))
+    found["delete"] = found.get("delete", []) + [f"InstanceGroup/{each} and its machines" for each in gone]
+    found["roll"] = sorted({*_rolling(found.get("modify", []), name=live.name), *pending} - set(gone))
+    found["spec"] = changed
+    return {kind: found[kind] for kind in _TITLES if found.get(kind)}
+
+
+def base(kops: Kops) -> str:
+    """Say where in its store the cluster's machines find what they need."""
+    return f"{kops.store}/{kops.name}"
+
+
+def spec_changes(stored: str, documents: str) -> list[str]:
+    """List where the manifests differ from those in the store, by path.
+
+    Only what the manifests say counts: kops adds defaults of its own to what it stores.
+    """
+    old, new = _by_name(stored), _by_name(documents)
+    changes = [f"{key}: removed" for key in sorted(old.keys() - new.keys())]
+    for key in sorted(new):
+        if key not in old:
+            changes.append(f"{key}: added")
+        else:
+            changes += [f"{key}: {change}" for change in _differences(old[key]["spec"], new[key]["spec"], "spec")]
+    return changes
+
+
+def read(said: str) -> Plan:
+    """Read the report of a dry run; the fields of a resource to modify stand behind it."""
+    found: Plan = {}
+    kind = ""
+    for line in said.splitlines():
+        if line in _HEADINGS:
+            kind = _HEADINGS[line]
+        elif not line.startswith("  "):
+            kind = kind if not line.strip() else ""
+        elif kind and line.startswith("  \t"):
+            if kind == "modify" and (text := " ".join(line.split())):
+                found[kind][-1] += f"\n{text}"
+        elif kind:
+            found.setdefault(kind, []).append(" ".join(line.split()))
+    return found
+
+
+def text(plan: Plan) -> str:
+    """Say it for a person, the long lists cut short."""
+    parts = []
+    for kind, title in _TITLES.items():
+        if lines := plan.get(kind):
+            shown = [each.replace("\n", "\n      ") for each in lines[:_SHOWN]]
+            more = [f"... and {len(lines) - _SHOWN} more"] if len(lines) > _SHOWN else []
+            parts.append(f"  {title} ({len(lines)}):\n" + "\n".join(f"    {each}" for each in shown + more))
+    return "\n".join(parts) or "  nothing"
+
+
+def _stored(live: Kops) -> str:
+    if not live.store:
+        return ""
+    try:
+        return live.stored()
+    except NotFoundError:
+        return ""
+
+
+def _by_name(text: str) -> dict[str, manifests.Manifest]:
+    return {f"{each['kind']}/{each['metadata']['name']}": each for each in manifests.parse(text)}
+
+
+def _differences(old: Any, new: Any, path: str) -> Iterator[str]:
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        for key in sorted(new):
+            yield from _differences(old.get(key), new[key], f"{path}.{key}")
+    elif isinstance(old, Sequence) and isinstance(new, Sequence) and not isinstance(new, str) and len(old) == len(new):
+        for index, each in enumerate(new):
+            yield from _differences(old[index], each, f"{path}[{index}]")
+    elif old != new and (old or new):  # an empty list or object is stored as nothing
+        yield f"{path}: {old!r} -> {new!r}"
+
+
+def _rolling(modified: Sequence[str], *, name: str) -> Iterator[str]:
+    """A machine is replaced when its launch template is another; kops names that after the group and its role."""
+    for each in modified:
+        task = each.split("\n")[0]
+        if task.startswith("LaunchTemplate/"):
+            template = task.removeprefix("LaunchTemplate/").removesuffix(f".{name}")
+            yield template.removesuffix(".masters")

@@ -1,0 +1,339 @@
+"""The driver kops without an engine: its settings, its manifests, its place in the graph, and a few runs of the stand-in.
+
+tests/e2e/test_c_kops.py has the rest: every failure and every change, and `pulumi` itself.
+"""
+
+import ipaddress
+import itertools
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra import config as configuration
+from infra.cluster.kops import command, manifests, plan
+from infra.cluster.kops.command import KopsError, NotFoundError
+from infra.cluster_settings import ControlPlane
+from tests.fast.graph import ABSENT, KUBECONFIG, UNKNOWN, Graph, Inputs, Secret, changed, declare
+from tests.kops import world as testing
+from tests.kops.world import NAME, World, group, rendered, settings
+
+NODES = {"name": "nodes", "machineType": "t3.medium", "min": 2, "max": 4}
+CLUSTER: Inputs = {
+    "driver": "kops",
+    "name": NAME,
+    "kubernetesVersion": "1.35.7",
+    "zones": ["us-east-1a", "us-east-1c"],
+    "nodes": [NODES],
+}
+
+
+@pytest.fixture(name="kops")
+def _kops(config: Inputs) -> Inputs:
+    return config | {"cluster": CLUSTER}
+
+
+def refusal(config: Inputs) -> list[str]:
+    with pytest.raises(configuration.ConfigError) as refused:
+        declare(config)
+    assert "0 resources were declared before" in refused.value.__notes__
+    return re.findall(r"^  - (.*)$", str(refused.value), flags=re.MULTILINE)
+
+
+# A change of the cluster's keys, then what the one line of the refusal begins with and has in it.
+REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
+    "the name has one label": ({"name": "dev"}, "cluster.name:", "DNS name"),
+    "the version is missing": (
+        {"kubernetesVersion": ABSENT},
+        "cluster.kubernetesVersion: found nothing",
+        "three numbers",
+    ),
+    "the version is no text": ({"kubernetesVersion": 1.35}, "cluster.kubernetesVersion:", "in quotes"),
+    "the version has two numbers": ({"kubernetesVersion": "1.35"}, "cluster.kubernetesVersion:", "three numbers"),
+    "the version has a v": ({"kubernetesVersion": "v1.35.7"}, "cluster.kubernetesVersion:", "three numbers"),
+    "the version is too old": ({"kubernetesVersion": "1.30.14"}, "cluster.kubernetesVersion:", "1.31 to 1.36"),
+    "the version is too new": ({"kubernetesVersion": "1.99.0"}, "cluster.kubernetesVersion:", "1.31 to 1.36"),
+    "there are no zones": ({"zones": []}, "cluster.zones: found []", "one or more"),
+    "the zones are a text": ({"zones": "us-east-1a"}, "cluster.zones:", "a list"),
+    "a zone is of another region": ({"zones": ["us-east-1a", "eu-west-1a"]}, "cluster.zones[1]:", "of us-east-1"),
+    "a zone is a region": ({"zones": ["us-east-1"]}, "cluster.zones[0]:", "of us-east-1"),
+    "a zone is there twice": ({"zones": ["us-east-1a", "us-east-1a"]}, "cluster.zones:", "once"),
+    "the control plane is of two": ({"controlPlane": {"count": 2}}, "cluster.controlPlane.count: found 2", "odd"),
+    "the control plane is of none": ({"controlPlane": {"count": 0}}, "cluster.controlPlane.count:", "from 1 to 7"),
+    "the control plane is of nine": ({"controlPlane": {"count": 9}}, "cluster.controlPlane.count:", "from 1 to 7"),
+    "the control plane is of spot machines": ({"controlPlane": {"spot": True}}, "cluster.controlPlane.spot:", "etcd"),
+    "the control plane is elsewhere": (
+        {"controlPlane": {"zones": ["us-east-1b"]}},
+        "cluster.controlPlane.zones[0]:",
+        "us-east-1a, us-east-1c",
+    ),
+    "the control plane's machines are none": (
+        {"controlPlane": {"machineType": "big"}},
+        "cluster.controlPlane.machineType:",
+        "t3.medium",
+    ),
+    "the control plane has a misspelt key": ({"controlPlane": {"cout": 3}}, "cluster.controlPlane.cout:", "'count'"),
+    "there are no node groups": ({"nodes": []}, "cluster.nodes: found a list", "one or more objects"),
+    "the node groups are an object": ({"nodes": NODES}, "cluster.nodes: found an object", "a list"),
+    "a group's least is over its most": (
+        {"nodes": [NODES | {"min": 5}]},
+        "cluster.nodes[0].min: found 5",
+        "which is 4",
+    ),
+    "a group's least is missing": (
+        {"nodes": [{k: NODES[k] for k in ("name", "machineType", "max")}]},
+        "cluster.nodes[0].min: found nothing",
+        "0 or more",
+    ),
+    "a group may have no machines": ({"nodes": [NODES | {"min": 0, "max": 0}]}, "cluster.nodes[0].max:", "1 or more"),
+    "a group's name is there twice": (
+        {"nodes": [NODES, NODES]},
+        "cluster.nodes: found two groups called 'nodes'",
+        "each",
+    ),
+    "a group is called as the control plane's": (
+        {"nodes": [NODES | {"name": "control-plane-us-east-1a"}]},
+        "cluster.nodes[0].name:",
+        "without control-plane-",
+    ),
+    "a group's name is no label": ({"nodes": [NODES | {"name": "My Nodes"}]}, "cluster.nodes[0].name:", "DNS label"),
+    "a group is in another zone": (
+        {"nodes": [NODES | {"zones": ["us-east-1d"]}]},
+        "cluster.nodes[0].zones[0]:",
+        "cluster.zones",
+    ),
+    "a group's machines are none": (
+        {"nodes": [NODES | {"machineType": "t3"}]},
+        "cluster.nodes[0].machineType:",
+        "t3.medium",
+    ),
+    "a group's machines cannot run the image": (
+        {"nodes": [NODES, NODES | {"name": "arm", "machineType": "t4g.medium"}]},
+        "cluster.nodes[1].machineType: found t4g.medium, which is linux/arm64",
+        "image.platform",
+    ),
+    "spot is a text": ({"nodes": [NODES | {"spot": "yes"}]}, "cluster.nodes[0].spot:", "true or false"),
+    "a group has an unknown key": (
+        {"nodes": [NODES | {"size": 3}]},
+        "cluster.nodes[0].size: unknown key",
+        "expected one of",
+    ),
+    "the networks overlap": (
+        {"networkCidr": "100.100.0.0/16"},
+        "cluster.networkCidr: found 100.100.0.0/16",
+        "apart from clusterCidr, 100.64.0.0/10",
+    ),
+    "the network is none": ({"networkCidr": "10.0.0.0/33"}, "cluster.networkCidr:", "10.0.0.0/16"),
+    "the network has host bits": ({"networkCidr": "10.0.0.1/16"}, "cluster.networkCidr:", "10.0.0.0/16"),
+    "the network is larger than AWS's": ({"networkCidr": "10.0.0.0/8"}, "cluster.networkCidr:", "/16 to /22"),
+    "the network is too small for the zones": ({"networkCidr": "10.0.0.0/24"}, "cluster.networkCidr:", "/16 to /22"),
+    "nobody reaches the API": ({"apiAccess": []}, "cluster.apiAccess: found []", "one or more"),
+    "who reaches the API is an address": ({"apiAccess": ["192.0.2.7"]}, "cluster.apiAccess[0]:", "192.0.2.7/32"),
+    "who reaches SSH is no network": ({"sshAccess": ["office"]}, "cluster.sshAccess[0]:", "10.0.0.0/16"),
+    "the pod network is unknown": ({"networking": "weave"}, "cluster.networking:", "cilium"),
+    "the topology is unknown": ({"topology": "privat"}, "cluster.topology:", "did you mean 'private'?"),
+    "how it is applied is unknown": ({"apply": "roll"}, "cluster.apply:", "reconcile, update-only, manual"),
+    "the name is outside of the zone that has its records": (
+        {"dns": "public", "name": "useast1.example.org"},
+        "cluster.name:",
+        "beneath dev.example.com",
+    ),
+    "the wait is too short": ({"waitMinutes": 1}, "cluster.waitMinutes:", "from 5 to 120"),
+    "it has the key of another driver": (
+        {"kubeconfigFile": "x"},
+        "cluster.kubeconfigFile: unknown key",
+        "kubernetesVersion",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_it_is_refused_when(kops: Inputs, case: str) -> None:
+    changes, begins, has = REFUSED[case]
+    (problem,) = refusal(changed(kops, {f"cluster.{key}": value for key, value in changes.items()}))
+    assert problem.startswith(begins)
+    assert has in problem
+
+
+# The manifests.
+
+
+def documents(**changes: Any) -> dict[str, dict[str, Any]]:
+    found = manifests.parse(rendered(**changes))
+    return {f"{each['kind']}/{each['metadata']['name']}": each["spec"] for each in found}
+
+
+def test_the_manifests_are_the_same_for_the_same_settings_and_others_for_each_other_one() -> None:
+    zones = ("us-east-1a", "us-east-1c")
+    one = rendered(zones=zones, nodes=(group("a"), group("b", zones=zones)))
+    assert one == rendered(zones=zones[::-1], nodes=(group("b", zones=zones[::-1]), group("a")))
+    different = [
+        {},
+        {"kubernetes_version": "1.35.6"},
+        {"nodes": (group(max=5),)},
+        {"nodes": (group(spot=True),)},
+        {"control_plane": ControlPlane(machine_type="t3.large", count=1, zones=("us-east-1c",))},
+        {"networking": "calico"},
+        {"topology": "private"},
+        {"api_access": ("192.0.2.0/24",)},
+        {"ssh_access": ("192.0.2.0/24",)},
+        {"container_registry": False},
+        {"image": "ami-1"},
+        {"network_cidr": "10.0.0.0/16"},
+        {"cluster_cidr": "10.0.0.0/16"},
+    ]
+    assert len({manifests.digest(rendered(**each)) for each in different}) == len(different)
+
+
+def test_how_it_is_applied_and_waited_for_is_no_change_of_the_cluster() -> None:
+    assert rendered() == rendered(apply="manual", wait_minutes=60)
+
+
+@pytest.mark.parametrize(
+    ("count", "zones", "groups"),
+    [
+        (1, "ac", ["control-plane-us-east-1a"]),
+        (3, "abc", ["control-plane-us-east-1a", "control-plane-us-east-1b", "control-plane-us-east-1c"]),
+        (3, "ac", ["control-plane-us-east-1a-1", "control-plane-us-east-1c-1", "control-plane-us-east-1a-2"]),
+    ],
+)
+def test_each_machine_of_the_control_plane_is_a_group_and_a_member_of_etcd(
+    count: int, zones: str, groups: list[str]
+) -> None:
+    where = tuple(f"us-east-1{each}" for each in zones)
+    control_plane = ControlPlane(machine_type="t3.medium", count=count, zones=where)
+    found = documents(zones=where, control_plane=control_plane)
+    [main, events] = found[f"Cluster/{NAME}"]["etcdClusters"]
+    for each in (main, events):
+        assert [member["instanceGroup"] for member in each["etcdMembers"]] == groups
+        assert len({member["name"] for member in each["etcdMembers"]}) == count
+    for each in groups:
+        assert found[f"InstanceGroup/{each}"]["subnets"] == [re.sub(r"control-plane-(.*1[a-g]).*", r"\1", each)]
+        assert found[f"InstanceGroup/{each}"]["role"] == "Master"
+
+
+@pytest.mark.parametrize("topology", ["public", "private"])
+@pytest.mark.parametrize("network", ["172.20.0.0/16", "10.9.4.0/22"])
+def test_the_subnets_lie_apart_in_the_network_and_none_moves_for_another_zone(topology: str, network: str) -> None:
+    def subnets(*letters: str) -> dict[str, str]:
+        zones = tuple(f"us-east-1{letter}" for letter in letters)
+        spec = documents(zones=zones, topology=topology, network_cidr=network)[f"Cluster/{NAME}"]
+        return {each["name"]: each["cidr"] for each in spec["subnets"]}
+
+    every = {name: ipaddress.ip_network(cidr) for name, cidr in subnets(*"abcdefg").items()}
+    assert len(every) == (7 if topology == "public" else 14)
+    for one, other in itertools.combinations(every.values(), 2):
+        assert not one.overlaps(other)
+    for each in every.values():
+        assert each.subnet_of(ipaddress.ip_network(network))
+        assert each.prefixlen <= 28  # AWS has none smaller
+    assert subnets("c", "a").items() <= subnets(*"gfedcba").items()
+
+
+def test_the_api_is_behind_a_balancer_and_only_for_whom_the_settings_say() -> None:
+    spec = documents(api_access=("192.0.2.0/24",))[f"Cluster/{NAME}"]
+    assert spec["kubernetesApiAccess"] == ["192.0.2.0/24"]
+    assert spec["sshAccess"] == []
+    assert spec["api"]["loadBalancer"]["type"] == "Public"
+
+
+# The graph.
+
+
+def test_the_cluster_waits_for_its_bucket_and_the_kubeconfig_for_the_cluster(kops: Inputs) -> None:
+    graph: Graph = declare(kops)
+    spec, applied, ready = graph.one("KopsSpec"), graph.one("KopsApplied"), graph.one("KopsReady")
+    for each in (spec, applied, ready):
+        assert each.sources["store"] & {bucket.urn for bucket in graph.declared if "s3" in bucket.type}
+    assert applied.sources["hash"] == {spec.urn}
+    assert ready.sources["hash"] == {applied.urn}
+    assert graph.one("pulumi:providers:kubernetes").sources["kubeconfig"] == {ready.urn}
+    assert isinstance(graph.exports["kubeconfig"], Secret)
+    assert graph.exports["clusterName"] == NAME
+
+
+def test_before_anything_exists_kops_manifests_are_known(kops: Inputs) -> None:
+    graph = declare(kops, preview=True)
+    assert "kind: InstanceGroup" in graph.one("KopsApplied").inputs["manifests"]
+    assert graph.exports["kubeconfig"] in (UNKNOWN, Secret(UNKNOWN))
+    public = declare(changed(kops, {"cluster.dns": "public"}), preview=True)
+    assert public.one("KopsApplied").inputs["manifests"] == UNKNOWN
+
+
+def test_no_credential_is_among_the_inputs(kops: Inputs) -> None:
+    graph = declare(kops)
+    for name in ("KopsSpec", "KopsApplied", "KopsReady"):
+        assert graph.one(name).inputs.keys() <= {
+            *("__provider", "name", "store", "region", "endpoint", "manifests", "hash", "apply", "drift", "waitMinutes")
+        }
+    assert KUBECONFIG  # the recorder's answer, which is no input of ours
+    assert graph.one("KopsReady").secret_outputs == ("kubeconfig",)
+
+
+# kops itself.
+
+
+@pytest.fixture(scope="module")
+def endpoint() -> Iterator[str]:
+    with testing.moto() as address:
+        yield address
+
+
+@pytest.fixture
+def world(endpoint: str, tmp_path: Path) -> Iterator[World]:
+    with testing.world(tmp_path, endpoint=endpoint, real=False) as made:
+        yield made
+
+
+def test_kops_plans_before_anything_exists(world: World) -> None:
+    nowhere = command.Kops(name=NAME, store="", region="us-east-1", endpoint=world.kops.endpoint)
+    found = plan.make(nowhere, rendered())
+    assert f"LaunchTemplate/nodes.{NAME}" in found["create"]
+    assert "to create" in plan.text(found)
+    assert world.store() == {}
+
+
+def test_a_failure_of_kops_is_told_in_its_own_words(world: World) -> None:
+    with pytest.raises(NotFoundError, match="kops could not read the cluster's spec from its store"):
+        world.kops.stored()
+    world.order(replace="nodes")
+    with pytest.raises(KopsError, match="It says: error creating instanceGroup: nodes: SlowDown"):
+        world.kops.replace(rendered())
+
+
+def test_what_kops_reports_is_read() -> None:
+    said = (
+        "\n*****\n\nA new kops version is available\n\n*****\n"
+        "Will create resources:\n  Subnet/a\n  \tCIDR                \t10.0.0.0/16\n\n"
+        "Will modify resources:\n  LaunchTemplate/nodes.x\n  \tUserData            \n"
+        "  \t                    \t  + a line\n\n  Tag/b\n  \tValue               \t a -> b\n\n"
+        "Items will be deleted only when the --prune flag is specified:\n  LaunchTemplate       old\n\n"
+        "Items will be deleted during update:\n  SecurityGroupRule    ssh\n\n"
+        "Must specify --yes to apply changes\n"
+    )
+    assert plan.read(said) == {
+        "create": ["Subnet/a"],
+        "modify": ["LaunchTemplate/nodes.x\nUserData\n+ a line", "Tag/b\nValue a -> b"],
+        "later": ["LaunchTemplate old"],
+        "delete": ["SecurityGroupRule ssh"],
+    }
+    assert plan.read("No changes need to be applied\n") == {}
+
+
+def test_what_kops_adds_to_a_spec_is_no_change_and_what_it_lacks_is() -> None:
+    stored = manifests.parse(rendered())
+    stored[0]["metadata"]["creationTimestamp"] = "2026-01-01T00:00:00Z"
+    stored[0]["spec"]["added"] = {"by": "kops"}
+    del stored[0]["spec"]["sshAccess"]  # an empty list is stored as none
+    assert plan.spec_changes(manifests.dump(stored), rendered()) == []
+    stored[0]["spec"]["subnets"][0]["cidr"] = "10.0.0.0/19"
+    [change] = plan.spec_changes(manifests.dump(stored), rendered())
+    assert change == f"Cluster/{NAME}: spec.subnets[0].cidr: '10.0.0.0/19' -> '172.20.96.0/19'"
+
+
+def test_the_platform_of_the_nodes_follows_from_their_machines() -> None:
+    assert settings().platform == "linux/amd64"
+    assert settings(nodes=(group(machine_type="m7gd.large"),)).platform == "linux/arm64"
+    assert settings(nodes=(group(machine_type="g4dn.xlarge"),)).platform == "linux/amd64"

@@ -1,0 +1,331 @@
+"""`make new-stack`, with the real pulumi: a whole stack, or nothing of it."""
+
+import json
+import os
+import select
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+import requests
+import yaml
+from moto.iam.access_control import PermissionResult
+from moto.s3.models import FakeBucket
+from moto.server import ThreadedMotoServer
+
+from infra.config import Aws
+from ops import new_stack, settings, stack_making, state_bucket
+from ops.errors import OpsError
+from ops.stack_making import Request
+from sandbox import toolchain
+from sandbox.layout import here
+from tests.fast.graph import KUBECONFIG, ROOT
+
+PASSWORD, PASSPHRASE = "hunter2-of-the-registry", "passphrase-of-the-tests"
+SETTINGS = (
+    "domain=dev.example.com",
+    "cluster.driver=existing",
+    "cluster.kubeconfigFile=kubeconfig",
+    "registry.server=registry.example.com",
+    "registry.username=ci",
+    "registry.email=ci@example.com",
+)
+
+
+@pytest.fixture(scope="module")
+def pulumi() -> Path:
+    """The engine: the one that the sandbox has in its cache, or one on PATH."""
+    tool = next(each for each in toolchain.TOOLS if each.module == "pulumi")
+    cached = here().cache / "toolchain" / f"{tool.module}-{tool.version}" / "pulumi"
+    if cached.exists():
+        return cached
+    if found := shutil.which("pulumi"):
+        return Path(found)
+    pytest.skip("no pulumi on PATH, and none in the sandbox's cache yet: `make up` brings one")
+
+
+@pytest.fixture
+def project(pulumi: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project, and an environment in which no other backend is."""
+    monkeypatch.setenv("PATH", f"{pulumi.parent}:{Path(sys.executable).parent}:/usr/bin:/bin")
+    monkeypatch.setenv("PULUMI_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("PULUMI_BACKEND_URL", raising=False)
+    monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", PASSPHRASE)
+    folder = tmp_path / "project"
+    folder.mkdir()
+    shutil.copy(ROOT / "Pulumi.yaml", folder)
+    (folder / "app").mkdir()
+    (folder / "app" / "Dockerfile").touch()
+    (folder / "kubeconfig").write_text(KUBECONFIG)
+    return folder
+
+
+@pytest.fixture
+def request_(project: Path) -> Request:
+    """A stack `dev` whose state is kept in a folder."""
+    return Request(
+        name="dev",
+        backend=f"file://{project.parent / 'states'}",
+        secrets_provider="passphrase",
+        config={
+            "domain": "dev.example.com",
+            "aws": {"region": "us-east-1"},
+            "cluster": {"driver": "existing", "name": "c.dev.example.com", "kubeconfigFile": "kubeconfig"},
+            "registry": {"server": "registry.example.com", "username": "ci", "email": "ci@example.com"},
+        },
+        password=PASSWORD,
+        passphrase=PASSPHRASE,
+    )
+
+
+@pytest.fixture
+def s3(project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """S3 and KMS on loopback, for pulumi as well, and a client of the former."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    requests.post(f"http://{host}:{port}/moto-api/reset", timeout=5).raise_for_status()
+    for name, value in {
+        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_REGION": "us-east-1",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }.items():
+        monkeypatch.setenv(name, value)
+    yield boto3.client("s3", region_name="us-east-1")
+    server.stop()
+
+
+@pytest.fixture
+def over_tls(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have moto take its plain http for the https of the real S3: it denies whatever a policy's condition says."""
+    monkeypatch.setattr(FakeBucket, "get_permission", lambda *_: PermissionResult.NEUTRAL)
+
+
+def stacks(backend: str, project: Path) -> list[str]:
+    """The stacks at the backend, as pulumi lists them."""
+    listed = subprocess.run(
+        ["pulumi", "stack", "ls", "--json"],
+        cwd=project,
+        env=os.environ | {"PULUMI_BACKEND_URL": backend},
+        check=True,
+        capture_output=True,
+    )
+    return [each["name"] for each in json.loads(listed.stdout)]
+
+
+def test_the_program_accepts_what_was_written_and_the_password_is_encrypted_in_it(
+    project: Path, request_: Request, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stack_making.make(request_, project=project)
+
+    monkeypatch.setenv("PULUMI_BACKEND_URL", request_.backend)
+    read = settings.read("dev", project=project)
+    assert (read.settings.domain, read.password) == ("dev.example.com", PASSWORD)
+    written = (project / "Pulumi.dev.yaml").read_text()
+    assert PASSWORD not in written
+    config = yaml.safe_load(written)["config"]
+    assert "secure" in config["ejemplo-django:registry"]["password"]
+    assert config["pulumi:disable-default-providers"] == ["aws", "kubernetes"]
+
+
+def test_a_stack_that_is_there_already_is_left_alone(project: Path, request_: Request) -> None:
+    stack_making.make(request_, project=project)
+    written = (project / "Pulumi.dev.yaml").read_text()
+
+    with pytest.raises(OpsError, match="already"):
+        stack_making.make(request_, project=project)
+
+    assert (project / "Pulumi.dev.yaml").read_text() == written
+    assert stacks(request_.backend, project) == ["dev"]
+
+
+def test_what_the_program_would_refuse_is_refused_before_anything_is_made(project: Path, request_: Request) -> None:
+    with pytest.raises(OpsError, match=r"aws\.region"):
+        stack_making.make(replace(request_, config={**request_.config, "aws": {"region": "mars-1"}}), project=project)
+    assert not (project.parent / "states").exists()
+
+
+def test_a_state_bucket_is_made_right_and_a_kms_key_encrypts(
+    project: Path, request_: Request, s3: Any, over_tls: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = boto3.client("kms", region_name="us-east-1").create_key()["KeyMetadata"]["KeyId"]
+    in_s3 = replace(
+        request_,
+        backend="s3://acme-state?region=us-east-1",
+        secrets_provider=f"awskms://{key}?region=us-east-1",
+        passphrase="",
+    )
+    stack_making.make(in_s3, project=project)
+
+    assert state_bucket.faults("acme-state", Aws(region="us-east-1", endpoint=None, tags={})) == []
+    monkeypatch.setenv("PULUMI_BACKEND_URL", in_s3.backend)
+    monkeypatch.delenv("PULUMI_CONFIG_PASSPHRASE")
+    assert settings.read("dev", project=project).password == PASSWORD
+
+
+def test_a_bucket_of_the_users_own_that_is_not_right_is_refused_and_not_changed(
+    project: Path, request_: Request, s3: Any
+) -> None:
+    s3.create_bucket(Bucket="acme-state")
+    with pytest.raises(OpsError, match="not versioned, not encrypted, not private, open to plain http"):
+        stack_making.make(replace(request_, backend="s3://acme-state"), project=project)
+    assert "Status" not in s3.get_bucket_versioning(Bucket="acme-state")
+
+
+def test_a_failure_takes_back_what_was_made(project: Path, request_: Request, s3: Any) -> None:
+    # The bucket is closed to plain http, and moto speaks nothing else: pulumi is turned away from it.
+    with pytest.raises(OpsError, match="403"):
+        stack_making.make(replace(request_, backend="s3://acme-state"), project=project)
+    assert s3.list_buckets()["Buckets"] == []
+    assert sorted(each.name for each in project.iterdir()) == ["Pulumi.yaml", "app", "kubeconfig"]
+
+
+@pytest.fixture
+def checkout(project: Path) -> Path:
+    """The project with the program and its operations in it, as the command line needs it."""
+    for part in ("ops", "infra"):
+        shutil.copytree(ROOT / part, project / part, ignore=shutil.ignore_patterns("__pycache__"))
+    return project
+
+
+def command(checkout: Path, *flags: str) -> list[str]:
+    """`python -m ops new-stack` for a stack `dev`."""
+    backend = f"--backend=file://{checkout.parent / 'states'}"
+    return [sys.executable, "-m", "ops", "new-stack", "--stack=dev", backend, *flags]
+
+
+def test_ctrl_c_leaves_nothing(checkout: Path, pulumi: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Pressed when the stack is there and its secret is about to be set: by the pulumi that would set it.
+    folder = checkout.parent / "path"
+    folder.mkdir()
+    script = f'#!/bin/sh\n[ "$1 $2" = "config set" ] && kill -INT $PPID\nexec {pulumi} "$@"\n'
+    (folder / "pulumi").write_text(script)
+    (folder / "pulumi").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+    monkeypatch.setenv(new_stack.PASSWORD, PASSWORD)
+    flags = [f"--set={each}" for each in SETTINGS]
+    ended = subprocess.run(
+        command(checkout, *flags), cwd=checkout, stdin=subprocess.DEVNULL, capture_output=True, timeout=20, check=False
+    )
+
+    assert ended.returncode != 0
+    states = checkout.parent / "states"
+    assert not states.exists() or stacks(f"file://{states}", checkout) == []
+    assert not list(checkout.glob("*Pulumi.dev*"))
+    assert not list(checkout.glob(".Pulumi.dev*"))
+
+
+def test_where_nobody_can_be_asked_the_proposals_make_a_cluster_that_the_program_accepts(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(new_stack.PASSWORD, PASSWORD)
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    given = ["domain=dev.example.com", "cluster.driver=kops", "image.platform=linux/arm64", *SETTINGS[3:]]
+    line = command(checkout, *(f"--set={each}" for each in given))
+    ended = subprocess.run(line, cwd=checkout, stdin=subprocess.DEVNULL, capture_output=True, timeout=20, check=False)
+
+    assert ended.returncode == 0, ended.stderr.decode()
+    cluster = yaml.safe_load((checkout / "Pulumi.dev.yaml").read_text())["config"]["ejemplo-django:cluster"]
+    assert cluster["zones"] == ["eu-west-1a"]
+    assert cluster["nodes"] == [{"name": "nodes", "machineType": "t4g.medium", "min": 2, "max": 4}]
+
+
+ON_A_TERMINAL = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"
+
+
+def test_at_a_terminal_a_wrong_answer_is_asked_for_again(checkout: Path) -> None:
+    line = command(checkout, *(f"--set={each}" for each in SETTINGS[1:]))
+    with subprocess.Popen(
+        [sys.executable, "-c", ON_A_TERMINAL, *line],
+        cwd=checkout,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    ) as running:
+        try:
+            said = _converse(
+                running,
+                [
+                    ("hosted zone", "localhost"),
+                    ("expected a DNS name", "dev.example.com"),
+                    ("site answers", ""),
+                    ("AWS region", ""),
+                    ("platform", "linux/arm64"),
+                    ("name, for ever", ""),
+                    ("password there: ", PASSWORD),
+                    ("confirmation: ", PASSWORD),
+                    ("encrypts secrets", ""),
+                ],
+            )
+        finally:
+            running.kill()
+    config = yaml.safe_load((checkout / "Pulumi.dev.yaml").read_text())["config"]
+    assert config["ejemplo-django:domain"] == "dev.example.com"
+    assert config["ejemplo-django:cluster"]["name"] == "useast1.dev.example.com"
+    assert config["ejemplo-django:image"] == {"platform": "linux/arm64"}
+    assert PASSWORD not in said
+
+
+def _converse(running: "subprocess.Popen[bytes]", answers: list[tuple[str, str]]) -> str:
+    """Type each answer once its question has been read; everything that was said, until the end."""
+    assert running.stdin is not None
+    assert running.stdout is not None
+    said, seen = "", 0
+    for question, answer in [*answers, ("Next:", "")]:
+        deadline = time.monotonic() + 20
+        while question not in said[seen:]:
+            ready, _, _ = select.select([running.stdout], [], [], deadline - time.monotonic())
+            more = os.read(running.stdout.fileno(), 4096).decode() if ready else ""
+            assert more, f"not asked for {question!r}: {said}"
+            said += more
+        seen = len(said)
+        running.stdin.write(f"{answer}\n".encode())
+        running.stdin.flush()
+    return said
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        ({"given": ["domain=localhost"]}, "domain=VALUE: found 'localhost', expected a DNS name"),
+        ({"given": ["registry.password=x"]}, "every user of the machine could read it"),
+        ({"given": ["domian=dev.example.com"]}, "did you mean 'domain'"),
+        ({"given": ["domain"]}, "expected KEY=VALUE"),
+        ({"stack": "de/v"}, "--stack: found 'de/v'"),
+        ({}, "--set domain=VALUE is needed"),
+    ],
+)
+def test_a_flag_is_checked_by_the_programs_own_rules(
+    flags: dict[str, Any], message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open(os.devnull) as nobody:
+        monkeypatch.setattr(sys, "stdin", nobody)
+        with pytest.raises(OpsError, match=message):
+            new_stack.run(**{"stack": "new", **flags})
+
+
+@pytest.mark.parametrize(
+    ("check", "good", "bad"),
+    [
+        (
+            stack_making.backend_url,
+            ["file://~", "s3://acme-state", "https://api.pulumi.com"],
+            ["s3://A", "dev", "file://"],
+        ),
+        (stack_making.secrets_provider, ["passphrase", "awskms://alias/x?region=us-east-1"], ["awskms://x", "gpg"]),
+    ],
+)
+def test_backends_and_secrets_providers_are_told_from_what_is_none(
+    check: Callable[[str], str | None], good: list[str], bad: list[str]
+) -> None:
+    assert [check(each) for each in good] == [None] * len(good)
+    assert all(check(each) for each in bad)

@@ -1,0 +1,165 @@
+"""Record again what the engine says of the program: `python -m tests.record`, with the sandbox up and deployed.
+
+Every scenario is run by the real engine in a copy of the project, on a copy of the state of stack `local`, against
+the embedded cloud as it is. It only previews: nothing is changed, neither in the cloud nor in the stack. The
+recordings hold what a comment is made of, and nothing of the machine. The golden comments in tests/fast/golden/
+are to be read again after it: `python -m tests.record --golden` writes them from the recordings.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ops import comment, cost, drift, plan
+
+ROOT = Path(__file__).parents[1]
+RECORDINGS, GOLDEN = ROOT / "tests/fast/recordings", ROOT / "tests/fast/golden"
+PREVIEW = ("preview", "--json", "--show-sames")
+KEY = "this-is-the-key-of-the-recording-which-must-never-be-shown-1234"
+"""A secret that one scenario sets: the tests look for it in every recording and comment."""
+
+State = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scenario:
+    """What is different from what is deployed, and the command that is to find it."""
+
+    config: dict[str, Any] = field(default_factory=dict)
+    """Of the project's own keys."""
+    secrets: dict[str, str] = field(default_factory=dict)
+    """By path."""
+    program: Callable[[str], str] = lambda text: text
+    state: Callable[[State], State | None] = lambda state: state
+    """What the engine is made to remember; None for a stack that was never deployed."""
+    command: tuple[str, ...] = PREVIEW
+
+
+def _without_alias(program: str) -> str:
+    return re.sub(r"^Alias\(.*\)\n", "", program, flags=re.MULTILINE)
+
+
+def _remembered_otherwise(state: State) -> State:
+    """As if somebody had changed the Deployment and the bucket, and deleted the budget, since the last `up`."""
+    for each in state["deployment"]["resources"]:
+        for properties in (each.get("inputs", {}), each.get("outputs", {})):
+            match each["type"].rsplit(":", 1)[-1]:
+                case "Deployment":
+                    properties["spec"]["replicas"] = 3
+                case "BucketVersioning":
+                    properties["versioningConfiguration"]["status"] = "Suspended"
+                case "PodDisruptionBudget":
+                    each["id"], properties["metadata"]["name"] = "default/gone", "gone"
+    return state
+
+
+SCENARIOS = {
+    "create": Scenario(state=lambda _: None),
+    "nothing": Scenario(),
+    "update": Scenario(config={"image": {"base": "python:3.11-slim-bookworm", "tag": "v2"}, "app": {"replicas": 3}}),
+    "replace": Scenario(config={"domain": "next.example.test"}),
+    "delete": Scenario(program=_without_alias),
+    "secret": Scenario(secrets={"app.secretKey": KEY}),
+    "failure": Scenario(config={"image": {"tag": "latest"}, "app": {"replicas": 0}}),
+    "drift": Scenario(state=_remembered_otherwise, command=("refresh", "--preview-only", "--json")),
+}
+_KEPT = ("type", "custom", "parent", "inputs", "outputs")
+
+
+def slim(recording: State) -> State:
+    """Leave out what no reader of a plan looks at, and where on the machine things are."""
+    for step in recording.get("steps", []):
+        for state in ("oldState", "newState"):
+            kept = {key: value for key, value in (step.pop(state, None) or {}).items() if key in _KEPT}
+            if all(each["inputDiff"] for each in (step.get("detailedDiff") or {}).values()):
+                kept.pop("outputs", None)
+            if kept:
+                step[state] = kept
+    for said in recording.get("diagnostics", []):
+        said["message"] = re.sub(r"(from \$PATH at )\S*/", r"\1", said["message"])
+    recording.pop("duration", None)
+    # The account that moto has by default.
+    scrubbed: State = json.loads(json.dumps(recording).replace("123456789012", "000000000000"))
+    return scrubbed
+
+
+def main() -> None:
+    """Write the recordings, or with --golden the comments that follow from them."""
+    if "--golden" in sys.argv:
+        golden()
+        return
+    exported = _pulumi(ROOT, "stack", "export", "--stack", "local").stdout
+    with tempfile.TemporaryDirectory() as folder:
+        for name, scenario in SCENARIOS.items():
+            printed = _run(Path(folder) / name, scenario, json.loads(exported))
+            written = json.dumps(slim(json.loads(printed)), indent=1, ensure_ascii=False)
+            (RECORDINGS / f"{name}.json").write_text(written + "\n")
+            print(name, len(written))
+
+
+def golden() -> None:
+    """Write the golden comments."""
+    for name in SCENARIOS:
+        (GOLDEN / f"{name}.md").write_text(rendered(name))
+
+
+def rendered(name: str) -> str:
+    """What is made of a recording: the comment, and of drift the issue."""
+    read = plan.read((RECORDINGS / f"{name}.json").read_text())
+    if name != "drift":
+        return comment.render(read, cost.table(), revision="0123456789abcdef")
+    found = drift.issue(read)
+    assert found is not None
+    return f"{found.title}\n\n{found.body}"
+
+
+def _run(project: Path, scenario: Scenario, exported: State) -> str:
+    project.mkdir()
+    for name in ("infra", "app"):
+        shutil.copytree(ROOT / name, project / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in (".venv", ".sandbox"):
+        (project / name).symlink_to(ROOT / name)
+    shutil.copy(ROOT / "Pulumi.yaml", project)
+    (project / "__main__.py").write_text(scenario.program((ROOT / "__main__.py").read_text()))
+    stack = yaml.safe_load((ROOT / "Pulumi.local.yaml").read_text())
+    stack["config"] |= {f"ejemplo-django:{key}": value for key, value in scenario.config.items()}
+    for name in ("stacks", "home"):
+        (project / name).mkdir()
+    _pulumi(project, "stack", "init", "local")
+    (project / "Pulumi.local.yaml").write_text(yaml.safe_dump(stack))
+    state = scenario.state(exported)
+    if state is not None:
+        (project / "state.json").write_text(json.dumps(state))
+        _pulumi(project, "stack", "import", "--stack", "local", "--file", "state.json")
+    for path, value in scenario.secrets.items():
+        _pulumi(project, "config", "set", "--stack", "local", "--secret", "--path", path, stdin=value)
+    # A preview that fails is recorded too.
+    return _pulumi(project, *scenario.command, "--stack", "local", check=False).stdout
+
+
+def _pulumi(project: Path, *arguments: str, stdin: str = "", check: bool = True) -> subprocess.CompletedProcess[str]:
+    own = {} if project == ROOT else {"BACKEND_URL": f"file://{project}/stacks", "HOME": f"{project}/home"}
+    exports = " ".join(f"PULUMI_{key}={value}" for key, value in own.items())
+    return subprocess.run(
+        ["bash", "-c", f'. "$0/.sandbox/env" && {exports} exec pulumi "$@"', str(ROOT), *arguments],
+        cwd=project,
+        env=dict(os.environ),
+        input=stdin,
+        capture_output=True,
+        text=True,
+        check=check,
+    )
+
+
+if __name__ == "__main__":
+    main()
