@@ -1,6 +1,6 @@
 """What a stack left behind, by tag and name, in AWS and in the cluster, each with the command that removes it.
 
-Nothing here reads the stack's state, but for what only it can know: the audit is of the world, and can be repeated.
+Of the stack's state it takes only what nobody else can know: the audit is of the world, and can be repeated.
 """
 
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from ops import settings, traces
+from ops import engine, settings, traces
 from ops.errors import OpsError
 from ops.leftovers import LOOKS, Left
 from ops.traces import Traces
@@ -30,7 +30,7 @@ class Report:
 
 def run(stack: Annotated[str, typer.Option("--stack", help="The stack that was destroyed.")]) -> None:
     """List what a destroyed stack left in AWS and in the cluster; exit 1 when there is something."""
-    tell(audit(traces.traces(settings.read(stack))))
+    tell(audit(traces.traces(settings.read(stack), engine.state(stack))))
 
 
 def tell(report: Report) -> None:

@@ -72,5 +72,7 @@ def _run(
     variables = os.environ | _ENVIRONMENT | dict(environment or {})
     try:
         return subprocess.run(command, cwd=project, env=variables, text=True, check=False, **options)
-    except FileNotFoundError as error:
-        raise OpsError("There is no `pulumi` on PATH. `make doctor` says which version to install, and how.") from error
+    except OSError as error:
+        raise OpsError(
+            f"`pulumi` cannot be run: {error.strerror}. `make doctor` says which version to install, and how."
+        ) from error

@@ -144,7 +144,7 @@ def _resolve(tool: toolchain.Tool, layout: Layout, progress: Progress) -> dict[s
     def report(what: str, done: int, total: int) -> None:
         progress.update(task, description=f"{what} {tool.version}", completed=done, total=total or None)
 
-    found = toolchain.resolve(tool, layout.cache, report)
+    found = toolchain.resolve(tool, layout.cache, report, path=environment.outer_path(layout))
     progress.update(task, description=f"{tool.module} {tool.version}", total=1, completed=1)
     return found
 

@@ -45,6 +45,11 @@ def variables(layout: Layout) -> dict[str, str]:
     }
 
 
+def outer_path(layout: Layout) -> str:
+    """PATH without the sandbox's own folder, which is on it in a shell that sourced `.sandbox/env`."""
+    return os.pathsep.join(each for each in os.environ["PATH"].split(os.pathsep) if each != str(layout.bin))
+
+
 def write(layout: Layout, tools: dict[str, Path]) -> list[str]:
     """Fill `.sandbox/bin` and the engine's plugins, write `.sandbox/env`; give back the names of the stand-ins."""
     for folder in ("stacks", "pulumi", "docker"):
@@ -86,7 +91,7 @@ def _provider(layout: Layout, name: str) -> bool:
     """See to it that the engine finds the provider's plugin; True when that is the official one."""
     version = importlib.metadata.version(f"pulumi-{name}")
     binary, folder = f"pulumi-resource-{name}", f"resource-{name}-v{version}"
-    if shutil.which(binary):
+    if shutil.which(binary, path=outer_path(layout)):
         return True
     plugin = layout.root / "pulumi" / "plugins" / folder
     installed = Path(os.environ.get("PULUMI_HOME") or Path.home() / ".pulumi") / "plugins" / folder

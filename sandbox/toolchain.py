@@ -116,12 +116,12 @@ def allowed(source: str) -> bool:
     return source in os.environ.get(SOURCES, "path download build").split()
 
 
-def resolve(tool: Tool, cache: Path, progress: Progress) -> dict[str, Path]:
-    """The path of each of the tool's binaries, fetched or built when there is no other way.
+def resolve(tool: Tool, cache: Path, progress: Progress, *, path: str) -> dict[str, Path]:
+    """The path of each of the tool's binaries, looked for on `path`, fetched or built when there is no other way.
 
     Raises SandboxError when none of the allowed sources has the tool.
     """
-    if allowed("path") and (found := _on_path(tool)):
+    if allowed("path") and (found := _on_path(tool, path)):
         return found
     home = cache / "toolchain" / f"{tool.module}-{tool.version}"
     if home.exists():
@@ -158,14 +158,14 @@ def resolve(tool: Tool, cache: Path, progress: Progress) -> dict[str, Path]:
     )
 
 
-def _on_path(tool: Tool) -> dict[str, Path] | None:
-    found = {binary: shutil.which(binary) for binary in tool.binaries}
-    paths = {binary: Path(path) for binary, path in found.items() if path is not None}
+def _on_path(tool: Tool, path: str) -> dict[str, Path] | None:
+    found = {binary: shutil.which(binary, path=path) for binary in tool.binaries}
+    paths = {binary: Path(place) for binary, place in found.items() if place is not None}
     if len(paths) < len(found):
         return None
-    for path in paths.values():
-        probe = ("version", "--client") if path.name == "kubectl" else tool.probe
-        said = subprocess.run([str(path), *probe], capture_output=True, text=True, check=False)
+    for binary in paths.values():
+        probe = ("version", "--client") if binary.name == "kubectl" else tool.probe
+        said = subprocess.run([str(binary), *probe], capture_output=True, text=True, check=False)
         if tool.version not in said.stdout.split() and tool.version not in said.stderr.split():
             return None
     return paths

@@ -112,7 +112,8 @@ def _login_of_daemon(settings: Registry, password: str) -> str | None:
         try:
             client.login(username=settings.username, password=password, registry=settings.server, reauth=True)
         except APIError as error:
-            if error.status_code == requests.codes.unauthorized:
+            # Some daemons hand the registry's own status on, others only tell of it.
+            if error.status_code == requests.codes.unauthorized or "unauthorized" in str(error.explanation).lower():
                 return f"{settings.server} refuses user {settings.username} with its password"
             raise
     return None

@@ -160,6 +160,11 @@ def label(urn: str) -> str:
     return f"{types.rpartition('$')[2]} {name}"
 
 
+def declared(labels: set[str]) -> set[str]:
+    """Those among the labels that a plan shows: all but the default providers, the engine's own business."""
+    return {each for each in labels if not (each.startswith("pulumi:providers:") and " default" in each)}
+
+
 def edited(file: Path, changes: Mapping[str, str]) -> None:
     """Replace texts in a file, each of which must be there."""
     content = file.read_text()

@@ -14,7 +14,7 @@ from tests.e2e import cloud
 from tests.e2e.machine import alive, inhabitants, living_in, namespaces, traces
 from tests.e2e.session import FirstUp, Times
 from tests.e2e.site import Site, addresses
-from tests.e2e.stack import Change, Stack
+from tests.e2e.stack import Change, Stack, declared
 from tests.e2e.waiting import eventually
 
 pytestmark = pytest.mark.timeout(300, func_only=True)
@@ -37,7 +37,7 @@ def destroyed(stack: Stack, site: Site) -> Destroyed:
 
 
 def test_destroy_deletes_every_resource(destroyed: Destroyed, stack: Stack) -> None:
-    assert destroyed.change.operations == dict.fromkeys(destroyed.resources, "delete")
+    assert destroyed.change.operations == dict.fromkeys(declared(destroyed.resources), "delete")
     assert stack.resources() == set()
 
 

@@ -299,9 +299,35 @@ def test_down_says_what_is_lost_wants_the_name_and_finds_what_is_left(second: St
         "Secret second/ejemplo-django-key-left in the cluster local.example.test",
     ]
 
-    lines = down.out.splitlines()
+    remove(second, down)
+    assert "Nothing is left" in ops(second, "audit", "--stack", "second").out
+
+    # And what else the audit knows to remove.
+    ec2, acm, s3 = cloud.client("ec2"), cloud.client("acm"), cloud.client("s3")
+    tags = [{"Key": key, "Value": value} for key, value in {"project": "ejemplo-django", "stack": "second"}.items()]
+    acm.request_certificate(DomainName=f"ejemplo-django.{SECOND}", Tags=tags)
+    owned = [{"Key": "kubernetes.io/cluster/local.example.test", "Value": "owned"}]
+    for_service = "Security group for Kubernetes ELB left (second/ejemplo-django-service)"
+    group = [{"ResourceType": "security-group", "Tags": owned}]
+    ec2.create_security_group(GroupName="left", Description=for_service, TagSpecifications=group)
+    s3.create_bucket(Bucket=f"clusters.{SECOND}")
+    s3.put_bucket_versioning(Bucket=f"clusters.{SECOND}", VersioningConfiguration={"Status": "Enabled"})
+    for body in (b"one", b"two"):
+        s3.put_object(Bucket=f"clusters.{SECOND}", Key="config", Body=body)
+    s3.delete_object(Bucket=f"clusters.{SECOND}", Key="config")
+    audited = ops(second, "audit", "--stack", "second", check=False)
+    assert audited.code == 1
+    assert [line.split()[1] for line in audited.out.splitlines() if line.startswith("Left: ")] == [
+        "security",
+        "certificate",
+        "bucket",
+    ]
+    remove(second, audited)
+    assert "Nothing is left" in ops(second, "audit", "--stack", "second").out
+
+
+def remove(stack: Stack, audited: Done) -> None:
+    """Run every command that the audit names, as the user pastes it."""
+    lines, variables = audited.out.splitlines(), os.environ | environment.variables(stack.layout)
     for command in [lines[index + 1].strip() for index, line in enumerate(lines) if line.startswith("Left: ")]:
-        variables = os.environ | environment.variables(second.layout)
-        subprocess.run(["sh", "-c", command], check=True, env=variables)  # as the user pastes it
-    again = ops(second, "audit", "--stack", "second")
-    assert "Nothing is left" in again.out
+        subprocess.run(["sh", "-c", command], check=True, env=variables)

@@ -85,7 +85,7 @@ def test_a_spec_that_kops_refuses_fails_in_kops_own_words(any_kops: World) -> No
     documents = manifests.parse(rendered())
     documents[0]["spec"]["etcdClusters"][0]["etcdMembers"] *= 2
     documents[0]["spec"]["kubernetesVersionn"] = "1"
-    with pytest.raises(KopsError, match="could not put the cluster's spec into its store.*\n.*kubernetesVersionn"):
+    with pytest.raises(KopsError, match=r"could not put the cluster's spec into its store.*\n.*kubernetesVersionn"):
         any_kops.kops.replace(manifests.dump(documents))
 
 
@@ -526,3 +526,18 @@ def test_without_kops_the_preview_says_which_one_is_wanted(stack: Stack) -> None
     said = stack.run("preview", code=1)
     assert "kops cannot be run" in said
     assert "Kubernetes 1.35.7 wants kops 1.35 or newer on PATH" in said
+
+
+@pytest.mark.timeout(300)
+def test_the_stack_dev_as_committed_is_previewed_whole_with_nothing_made(endpoint: str, tmp_path: Path) -> None:
+    with testing.world(tmp_path, endpoint=endpoint, real=False, bucket=False) as world:
+        planned = engine.committed(world).preview()
+        calls = world.calls()
+    types = {each["newState"]["type"] for each in planned["steps"]}
+    assert {each["op"] for each in planned["steps"]} == {"create"}
+    assert {"aws:route53/zone:Zone", "aws:s3/bucket:Bucket", "kubernetes:apps/v1:Deployment"} <= types
+    assert "pulumi-python:dynamic/ejemplo-django:KopsReady" in types
+    [told] = [each["message"] for each in planned["diagnostics"] if "kops plans for" in each["message"]]
+    assert f"AutoscalingGroup/nodes.{NAME}" in told
+    assert not any("yes" in each["flags"] for each in calls)
+    assert not any(each["command"][0] == "replace" and each["state"].startswith("s3:") for each in calls)

@@ -1,4 +1,4 @@
-"""The driver kops without an engine: its settings, its manifests, its place in the graph, and a few runs of the stand-in.
+"""The driver kops without an engine: its settings, its manifests, its place in the graph, and a few runs of kops.
 
 tests/e2e/test_c_kops.py has the rest: every failure and every change, and `pulumi` itself.
 """
@@ -169,7 +169,7 @@ def test_the_manifests_are_the_same_for_the_same_settings_and_others_for_each_ot
     zones = ("us-east-1a", "us-east-1c")
     one = rendered(zones=zones, nodes=(group("a"), group("b", zones=zones)))
     assert one == rendered(zones=zones[::-1], nodes=(group("b", zones=zones[::-1]), group("a")))
-    different = [
+    different: list[dict[str, Any]] = [
         {},
         {"kubernetes_version": "1.35.6"},
         {"nodes": (group(max=5),)},
@@ -222,12 +222,12 @@ def test_the_subnets_lie_apart_in_the_network_and_none_moves_for_another_zone(to
         spec = documents(zones=zones, topology=topology, network_cidr=network)[f"Cluster/{NAME}"]
         return {each["name"]: each["cidr"] for each in spec["subnets"]}
 
-    every = {name: ipaddress.ip_network(cidr) for name, cidr in subnets(*"abcdefg").items()}
+    every = {name: ipaddress.IPv4Network(cidr) for name, cidr in subnets(*"abcdefg").items()}
     assert len(every) == (7 if topology == "public" else 14)
     for one, other in itertools.combinations(every.values(), 2):
         assert not one.overlaps(other)
     for each in every.values():
-        assert each.subnet_of(ipaddress.ip_network(network))
+        assert each.subnet_of(ipaddress.IPv4Network(network))
         assert each.prefixlen <= 28  # AWS has none smaller
     assert subnets("c", "a").items() <= subnets(*"gfedcba").items()
 

@@ -2,11 +2,9 @@
 
 import json
 import os
-import select
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -29,14 +27,6 @@ from sandbox.layout import here
 from tests.fast.graph import KUBECONFIG, ROOT
 
 PASSWORD, PASSPHRASE = "hunter2-of-the-registry", "passphrase-of-the-tests"
-SETTINGS = (
-    "domain=dev.example.com",
-    "cluster.driver=existing",
-    "cluster.kubeconfigFile=kubeconfig",
-    "registry.server=registry.example.com",
-    "registry.username=ci",
-    "registry.email=ci@example.com",
-)
 
 
 @pytest.fixture(scope="module")
@@ -187,110 +177,6 @@ def test_a_failure_takes_back_what_was_made(project: Path, request_: Request, s3
         stack_making.make(replace(request_, backend="s3://acme-state"), project=project)
     assert s3.list_buckets()["Buckets"] == []
     assert sorted(each.name for each in project.iterdir()) == ["Pulumi.yaml", "app", "kubeconfig"]
-
-
-@pytest.fixture
-def checkout(project: Path) -> Path:
-    """The project with the program and its operations in it, as the command line needs it."""
-    for part in ("ops", "infra"):
-        shutil.copytree(ROOT / part, project / part, ignore=shutil.ignore_patterns("__pycache__"))
-    return project
-
-
-def command(checkout: Path, *flags: str) -> list[str]:
-    """`python -m ops new-stack` for a stack `dev`."""
-    backend = f"--backend=file://{checkout.parent / 'states'}"
-    return [sys.executable, "-m", "ops", "new-stack", "--stack=dev", backend, *flags]
-
-
-def test_ctrl_c_leaves_nothing(checkout: Path, pulumi: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # Pressed when the stack is there and its secret is about to be set: by the pulumi that would set it.
-    folder = checkout.parent / "path"
-    folder.mkdir()
-    script = f'#!/bin/sh\n[ "$1 $2" = "config set" ] && kill -INT $PPID\nexec {pulumi} "$@"\n'
-    (folder / "pulumi").write_text(script)
-    (folder / "pulumi").chmod(0o755)
-    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
-    monkeypatch.setenv(new_stack.PASSWORD, PASSWORD)
-    flags = [f"--set={each}" for each in SETTINGS]
-    ended = subprocess.run(
-        command(checkout, *flags), cwd=checkout, stdin=subprocess.DEVNULL, capture_output=True, timeout=20, check=False
-    )
-
-    assert ended.returncode != 0
-    states = checkout.parent / "states"
-    assert not states.exists() or stacks(f"file://{states}", checkout) == []
-    assert not list(checkout.glob("*Pulumi.dev*"))
-    assert not list(checkout.glob(".Pulumi.dev*"))
-
-
-def test_where_nobody_can_be_asked_the_proposals_make_a_cluster_that_the_program_accepts(
-    checkout: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv(new_stack.PASSWORD, PASSWORD)
-    monkeypatch.setenv("AWS_REGION", "eu-west-1")
-    given = ["domain=dev.example.com", "cluster.driver=kops", "image.platform=linux/arm64", *SETTINGS[3:]]
-    line = command(checkout, *(f"--set={each}" for each in given))
-    ended = subprocess.run(line, cwd=checkout, stdin=subprocess.DEVNULL, capture_output=True, timeout=20, check=False)
-
-    assert ended.returncode == 0, ended.stderr.decode()
-    cluster = yaml.safe_load((checkout / "Pulumi.dev.yaml").read_text())["config"]["ejemplo-django:cluster"]
-    assert cluster["zones"] == ["eu-west-1a"]
-    assert cluster["nodes"] == [{"name": "nodes", "machineType": "t4g.medium", "min": 2, "max": 4}]
-
-
-ON_A_TERMINAL = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"
-
-
-def test_at_a_terminal_a_wrong_answer_is_asked_for_again(checkout: Path) -> None:
-    line = command(checkout, *(f"--set={each}" for each in SETTINGS[1:]))
-    with subprocess.Popen(
-        [sys.executable, "-c", ON_A_TERMINAL, *line],
-        cwd=checkout,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    ) as running:
-        try:
-            said = _converse(
-                running,
-                [
-                    ("hosted zone", "localhost"),
-                    ("expected a DNS name", "dev.example.com"),
-                    ("site answers", ""),
-                    ("AWS region", ""),
-                    ("platform", "linux/arm64"),
-                    ("name, for ever", ""),
-                    ("password there: ", PASSWORD),
-                    ("confirmation: ", PASSWORD),
-                    ("encrypts secrets", ""),
-                ],
-            )
-        finally:
-            running.kill()
-    config = yaml.safe_load((checkout / "Pulumi.dev.yaml").read_text())["config"]
-    assert config["ejemplo-django:domain"] == "dev.example.com"
-    assert config["ejemplo-django:cluster"]["name"] == "useast1.dev.example.com"
-    assert config["ejemplo-django:image"] == {"platform": "linux/arm64"}
-    assert PASSWORD not in said
-
-
-def _converse(running: "subprocess.Popen[bytes]", answers: list[tuple[str, str]]) -> str:
-    """Type each answer once its question has been read; everything that was said, until the end."""
-    assert running.stdin is not None
-    assert running.stdout is not None
-    said, seen = "", 0
-    for question, answer in [*answers, ("Next:", "")]:
-        deadline = time.monotonic() + 20
-        while question not in said[seen:]:
-            ready, _, _ = select.select([running.stdout], [], [], deadline - time.monotonic())
-            more = os.read(running.stdout.fileno(), 4096).decode() if ready else ""
-            assert more, f"not asked for {question!r}: {said}"
-            said += more
-        seen = len(said)
-        running.stdin.write(f"{answer}\n".encode())
-        running.stdin.flush()
-    return said
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from sandbox import toolchain
 from sandbox.errors import SandboxError
 from sandbox.toolchain import Progress, Tool, resolve
 
+PATH = "/usr/bin:/bin"
 CONTENT = b"#!/bin/sh\necho v1.2.3\n"
 
 
@@ -50,38 +51,38 @@ def widget(url: str = "", checksum: str = "") -> Tool:
     )
 
 
-def on_path(folder: Path, version: str, monkeypatch: pytest.MonkeyPatch) -> Path:
+def on_path(folder: Path, version: str) -> Path:
     binary = folder / "widget"
     binary.write_text(f"#!/bin/sh\necho {version}\n")
     binary.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
     return binary
 
 
-def test_the_exact_version_on_path_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    binary = on_path(tmp_path, "v1.2.3", monkeypatch)
+def test_the_exact_version_on_path_is_taken(tmp_path: Path) -> None:
+    binary = on_path(tmp_path, "v1.2.3")
 
-    assert resolve(widget(), tmp_path / "cache", quiet) == {"widget": binary}
+    assert resolve(widget(), tmp_path / "cache", quiet, path=f"{tmp_path}:{PATH}") == {"widget": binary}
 
 
-def test_another_version_on_path_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: str) -> None:
-    on_path(tmp_path, "v1.2.30", monkeypatch)
+def test_another_version_on_path_is_passed_over(tmp_path: Path, server: str) -> None:
+    on_path(tmp_path, "v1.2.30")
 
-    found = resolve(widget(server, hashlib.sha256(CONTENT).hexdigest()), tmp_path / "cache", quiet)
+    checksum = hashlib.sha256(CONTENT).hexdigest()
+    found = resolve(widget(server, checksum), tmp_path / "cache", quiet, path=f"{tmp_path}:{PATH}")
 
     assert found["widget"].read_bytes() == CONTENT
     assert found["widget"].stat().st_mode & 0o111
 
 
 def test_what_was_fetched_once_is_not_fetched_again(tmp_path: Path, server: str) -> None:
-    first = resolve(widget(server, hashlib.sha256(CONTENT).hexdigest()), tmp_path, quiet)
+    first = resolve(widget(server, hashlib.sha256(CONTENT).hexdigest()), tmp_path, quiet, path=PATH)
 
-    assert resolve(widget("http://127.0.0.1:9/gone", "none"), tmp_path, quiet) == first
+    assert resolve(widget("http://127.0.0.1:9/gone", "none"), tmp_path, quiet, path=PATH) == first
 
 
 def test_a_download_with_another_checksum_is_refused_and_leaves_nothing(tmp_path: Path, server: str) -> None:
     with pytest.raises(SandboxError, match="checksum"):
-        resolve(widget(server, hashlib.sha256(b"something else").hexdigest()), tmp_path, quiet)
+        resolve(widget(server, hashlib.sha256(b"something else").hexdigest()), tmp_path, quiet, path=PATH)
 
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
@@ -92,4 +93,4 @@ def test_a_source_that_is_switched_off_is_not_tried(
     monkeypatch.setenv(toolchain.SOURCES, "path")
 
     with pytest.raises(SandboxError, match=toolchain.SOURCES):
-        resolve(widget(server, hashlib.sha256(CONTENT).hexdigest()), tmp_path, quiet)
+        resolve(widget(server, hashlib.sha256(CONTENT).hexdigest()), tmp_path, quiet, path=PATH)

@@ -106,15 +106,37 @@ class Stack:
 
 @contextmanager
 def stack(world: World) -> Iterator[Stack]:
-    """Make the project and its stack."""
-    folder, binaries = world.home / "project", world.home / "bin"
-    for each in (folder, folder / "app", world.home / "stacks"):
-        each.mkdir()
-    (folder / "app" / "Dockerfile").touch()
-    (folder / "password").write_text("password")
-    (folder / "__main__.py").write_text(_PROGRAM)
+    """Make a project of a bucket and a cluster, and its stack."""
+    made = _project(world)
+    (made.folder / "app").mkdir()
+    (made.folder / "app" / "Dockerfile").touch()
+    (made.folder / "password").write_text("password")
+    (made.folder / "__main__.py").write_text(_PROGRAM)
     runtime = {"name": "python", "options": {"virtualenv": sys.prefix}}
-    (folder / "Pulumi.yaml").write_text(yaml.safe_dump({"name": "ejemplo-django", "runtime": runtime}))
+    (made.folder / "Pulumi.yaml").write_text(yaml.safe_dump({"name": "ejemplo-django", "runtime": runtime}))
+    made.run("stack", "init", "dev")
+    nodes = [{"name": "nodes", "machineType": "t3.medium", "min": 2, "max": 4}]
+    made.configure(driver="kops", name=NAME, kubernetesVersion="1.35.7", zones=["us-east-1c"], nodes=nodes)
+    yield made
+
+
+def committed(world: World) -> Stack:
+    """Copy the program with its stack `dev`; of AWS there is moto, and of the password the operator's."""
+    made = _project(world, AWS_ENDPOINT_URL=str(world.kops.endpoint), AWS_DEFAULT_REGION="us-east-1")
+    for name in ("Pulumi.yaml", "Pulumi.dev.yaml", "__main__.py"):
+        shutil.copy(_ROOT / name, made.folder)
+    for name in ("infra", "app"):
+        shutil.copytree(_ROOT / name, made.folder / name)
+    (made.folder / ".venv").symlink_to(sys.prefix)
+    made.run("stack", "init", "dev")
+    made.run("config", "set", "--secret", "--path", "registry.password", "the-operators-own")
+    return made
+
+
+def _project(world: World, **variables: str) -> Stack:
+    folder, binaries = world.home / "project", world.home / "bin"
+    for each in (folder, world.home / "stacks"):
+        each.mkdir()
     _tools(binaries)
     environment = os.environ | {
         "PATH": f"{binaries}:{os.environ['PATH']}",
@@ -124,12 +146,9 @@ def stack(world: World) -> Iterator[Stack]:
         "PULUMI_SKIP_UPDATE_CHECK": "true",
         "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
         "PYTHONPATH": str(_ROOT),
+        **variables,
     }
-    made = Stack(world=world, folder=folder, environment=environment)
-    made.run("stack", "init", "dev")
-    nodes = [{"name": "nodes", "machineType": "t3.medium", "min": 2, "max": 4}]
-    made.configure(driver="kops", name=NAME, kubernetesVersion="1.35.7", zones=["us-east-1c"], nodes=nodes)
-    yield made
+    return Stack(world=world, folder=folder, environment=environment)
 
 
 def _tools(folder: Path) -> None:
@@ -138,7 +157,8 @@ def _tools(folder: Path) -> None:
     found = toolchain.resolve(pulumi, here().cache, lambda *_: None)["pulumi"]
     shutil.copy2(found, folder / "pulumi")  # it looks for its plugins beside itself, links resolved
     modules = {"language-python": "sandbox.plugins.language", "resource-pulumi-python": "pulumi.dynamic"}
-    for name, module in (modules | {"resource-aws": "sandbox.plugins.aws"}).items():
+    stand_ins = {f"resource-{name}": f"sandbox.plugins.{name}" for name in ("aws", "docker", "kubernetes")}
+    for name, module in (modules | stand_ins).items():
         script = folder / f"pulumi-{name}"
         script.write_text(f'#!/bin/sh\nexec "{sys.executable}" -u -m {module} "$@"\n')
         script.chmod(0o755)

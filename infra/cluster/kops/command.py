@@ -143,7 +143,7 @@ class Kops:
 
     def _ended(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         with self._environment() as environment:
-            return subprocess.run(
+            return subprocess.run(  # noqa: S603  the arguments are ours, and no shell reads them
                 ["kops", *arguments, f"--state={self.store}"],  # noqa: S607  the user's own, found on PATH
                 env=environment,
                 stdin=subprocess.DEVNULL,

@@ -1,4 +1,4 @@
-"""What an `up` would do to the cluster: the difference of its spec, and kops' own dry run against a copy of its store."""
+"""What an `up` would do to the cluster: the difference of its spec, and kops' own dry run on a copy of its store."""
 
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,8 +9,8 @@ from infra.cluster.kops import manifests
 from infra.cluster.kops.command import Kops, NotFoundError
 
 Plan = dict[str, list[str]]
-"""By kind of change, what is changed: `spec`, `create`, `modify`, `delete`, `later` (what kops deletes only once nothing
-uses it) and `roll` (the groups whose machines are replaced one by one). Only what there is has a key."""
+"""By kind of change, what is changed: `spec`, `create`, `modify`, `delete`, `later` (what kops deletes only once
+nothing uses it) and `roll` (the groups whose machines are replaced one by one). Only what there is has a key."""
 
 _HEADINGS = {
     "Will create resources:": "create",
