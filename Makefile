@@ -4,7 +4,7 @@ VENV := .venv
 REQUIREMENTS := requirements-dev.txt requirements.txt constraints.txt sandbox/requirements.txt app/requirements.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status preview test test-fast check pr-comment contract
+.PHONY: help up down status preview test test-fast check pr-comment contract doctor new-stack open graph
 
 help:  ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -18,8 +18,20 @@ preview: $(VENV)/.installed  ## show what `up` would do
 status: $(VENV)/.installed  ## what runs, where, and what was healed
 	@$(VENV)/bin/python -m sandbox status
 
-down: $(VENV)/.installed  ## end everything and remove all but the cache
-	@$(VENV)/bin/python -m sandbox down
+down: $(VENV)/.installed  ## end the embedded cloud and remove all but the cache; with STACK=, destroy that stack and audit what is left
+	@$(if $(STACK),$(VENV)/bin/python -m ops down --stack $(STACK),$(VENV)/bin/python -m sandbox down)
+
+doctor: $(VENV)/.installed  ## what STACK needs, what is missing, and the command that mends it
+	@$(VENV)/bin/python -m ops doctor --stack $(or $(STACK),dev)
+
+new-stack: $(VENV)/.installed  ## ask for what a new stack needs, and make it
+	@$(VENV)/bin/python -m ops new-stack $(if $(STACK),--stack $(STACK))
+
+open: $(VENV)/.installed  ## the site of STACK in the browser
+	@$(VENV)/bin/python -m ops open --stack $(or $(STACK),local)
+
+graph: $(VENV)/.installed  ## draw the program's dependency graph into docs/graph.svg
+	@$(VENV)/bin/python -m ops graph
 
 contract: $(VENV)/.installed  ## what a change to the outputs would break in the known consumers
 	@$(VENV)/bin/python -m examples.contract
@@ -31,7 +43,8 @@ pr-comment: $(VENV)/.installed  ## the comment that a pull request would get, fr
 test-fast: $(VENV)/.installed  ## configuration, graph, stand-ins and the app's own tests: seconds, no network, no root
 	@$(VENV)/bin/python -m pytest -n auto tests/fast app
 
-test: $(VENV)/.installed check test-fast  ## the checks, the fast tests, and the end-to-end suite on a real `up`
+test: $(VENV)/.installed check test-fast  ## the checks, the fast tests, those of ops/, and the end-to-end suite on a real `up`
+	@$(VENV)/bin/python -m pytest -n auto tests/ops tests/kops
 	@$(VENV)/bin/python -m pytest tests/e2e
 
 check: $(VENV)/.installed  ## formatter, linter and type checker

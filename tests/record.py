@@ -2,7 +2,7 @@
 
 Every scenario is run by the real engine in a copy of the project, on a copy of the state of stack `local`, against
 the embedded cloud as it is. It only previews: nothing is changed, neither in the cloud nor in the stack. The
-recordings hold what a comment is made of, and nothing of the machine. The golden comments in tests/fast/golden/
+recordings hold what a comment is made of, and nothing of the machine. The golden comments in tests/ops/golden/
 are to be read again after it: `python -m tests.record --golden` writes them from the recordings.
 """
 
@@ -23,7 +23,7 @@ import yaml
 from ops import comment, cost, drift, plan
 
 ROOT = Path(__file__).parents[1]
-RECORDINGS, GOLDEN = ROOT / "tests/fast/recordings", ROOT / "tests/fast/golden"
+RECORDINGS, GOLDEN = ROOT / "tests/ops/recordings", ROOT / "tests/ops/golden"
 PREVIEW = ("preview", "--json", "--show-sames")
 KEY = "this-is-the-key-of-the-recording-which-must-never-be-shown-1234"
 """A secret that one scenario sets: the tests look for it in every recording and comment."""

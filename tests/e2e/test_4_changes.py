@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.e2e import cloud
+from tests.e2e.machine import process_of, services
 from tests.e2e.session import Times
 from tests.e2e.site import Site
 from tests.e2e.stack import Change, Stack, declared, edited
@@ -97,9 +98,13 @@ def test_an_up_after_a_refresh_changes_nothing(stack: Stack) -> None:
 
 
 def test_the_command_line_brings_up_again_without_a_change(stack: Stack, times: Times) -> None:
-    before = (cloud.aws(), cloud.cluster(stack), cloud.images(stack))
+    def everything() -> tuple[object, ...]:
+        processes = {name: process_of(stack.layout, service).pid for name, service in services(stack.layout).items()}
+        return cloud.aws(), cloud.cluster(stack), cloud.images(stack), processes
+
+    before = everything()
     done = stack.sandbox("up")
-    assert (cloud.aws(), cloud.cluster(stack), cloud.images(stack)) == before
+    assert everything() == before
     times.hold("`make up` with nothing to do", done.seconds, limit=30)
 
 

@@ -154,7 +154,7 @@ def _project(world: World, **variables: str) -> Stack:
 def _tools(folder: Path) -> None:
     """Put the engine and its plugins into a folder: the language host and the provider of dynamic resources."""
     [pulumi] = [each for each in toolchain.TOOLS if each.module == "pulumi"]
-    found = toolchain.resolve(pulumi, here().cache, lambda *_: None)["pulumi"]
+    found = toolchain.resolve(pulumi, here().cache, lambda *_: None, path=os.environ["PATH"])["pulumi"]
     shutil.copy2(found, folder / "pulumi")  # it looks for its plugins beside itself, links resolved
     modules = {"language-python": "sandbox.plugins.language", "resource-pulumi-python": "pulumi.dynamic"}
     stand_ins = {f"resource-{name}": f"sandbox.plugins.{name}" for name in ("aws", "docker", "kubernetes")}

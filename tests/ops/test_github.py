@@ -10,8 +10,8 @@ from ops import comment, drift, plan
 from ops.errors import OpsError
 from ops.github import Repository
 from tests import record
-from tests.fast import github
-from tests.fast.github import Site
+from tests.ops import github
+from tests.ops.github import Site
 
 MARKER = drift.marker("local")
 

@@ -1,6 +1,6 @@
 """The driver kops without an engine: its settings, its manifests, its place in the graph, and a few runs of kops.
 
-tests/e2e/test_c_kops.py has the rest: every failure and every change, and `pulumi` itself.
+tests/kops/test_kops.py has the rest: every failure and every change, and `pulumi` itself.
 """
 
 import ipaddress
