@@ -16,6 +16,12 @@ PATH = "/usr/bin:/bin"
 CONTENT = b"#!/bin/sh\necho v1.2.3\n"
 
 
+@pytest.fixture(autouse=True)
+def every_source(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the sources are that this run itself may use."""
+    monkeypatch.delenv(toolchain.SOURCES, raising=False)
+
+
 def quiet(what: str, done: int, total: int) -> None:
     pass
 
