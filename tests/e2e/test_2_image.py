@@ -84,9 +84,10 @@ def test_a_pod_without_the_secret_is_refused_the_image(stack: Stack, reference: 
     _start(stack, reference, secrets=[])
 
     def refused() -> str:
-        [status] = stack.objects(f"pod/{POD}")["status"]["containerStatuses"]
-        assert status["state"]["waiting"]["reason"] == "ErrImagePull"
-        return str(status["state"]["waiting"]["message"])
+        statuses = stack.objects(f"pod/{POD}")["status"].get("containerStatuses", ())
+        waiting = [each["state"].get("waiting", {}) for each in statuses]
+        assert [each.get("reason") for each in waiting] == ["ErrImagePull"]
+        return str(waiting[0]["message"])
 
     message = eventually(refused, within=60)
     assert "401 Unauthorized" in message or "authorization failed" in message
