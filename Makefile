@@ -40,11 +40,12 @@ pr-comment: $(VENV)/.installed  ## the comment that a pull request would get, fr
 	@$(VENV)/bin/python -m sandbox start >&2
 	@. .sandbox/env && $(VENV)/bin/python -m ops preview --stack local
 
-test-fast: $(VENV)/.installed  ## configuration, graph, stand-ins and the app's own tests: seconds, no network, no root
-	@$(VENV)/bin/python -m pytest -n auto tests/fast app
+test-fast: $(VENV)/.installed  ## configuration, graph and stand-ins: seconds, no network, no root
+	@$(VENV)/bin/python -m pytest -n auto tests/fast
 
-test: $(VENV)/.installed check test-fast  ## the checks, the fast tests, those of ops/, and the end-to-end suite on a real `up`
-	@$(VENV)/bin/python -m pytest -n auto tests/ops tests/kops
+test: $(VENV)/.installed check test-fast  ## the checks and every test, the end-to-end suite on a real `up` last
+	@$(VENV)/bin/python -m pytest -n auto app tests/ops
+	@$(VENV)/bin/python -m pytest -n auto tests/kops
 	@$(VENV)/bin/python -m pytest tests/e2e
 
 check: $(VENV)/.installed  ## formatter, linter and type checker
