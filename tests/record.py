@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from moto.core.models import DEFAULT_ACCOUNT_ID
 
 from ops import comment, cost, drift, plan
 
@@ -89,7 +90,7 @@ def slim(recording: State) -> State:
         said["message"] = re.sub(r"(from \$PATH at )\S*/", r"\1", said["message"])
     recording.pop("duration", None)
     # The account that moto has by default.
-    scrubbed: State = json.loads(json.dumps(recording).replace("123456789012", "000000000000"))
+    scrubbed: State = json.loads(json.dumps(recording).replace(DEFAULT_ACCOUNT_ID, "000000000000"))
     return scrubbed
 
 

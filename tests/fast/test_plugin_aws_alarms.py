@@ -9,6 +9,7 @@ import boto3
 import grpc
 import pytest
 import requests
+from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.server import ThreadedMotoServer
 
 from sandbox.plugins.aws.plugin import plugin
@@ -36,7 +37,10 @@ DOWN = {
     "period": 60,
     "evaluationPeriods": 1,
     "treatMissingData": "breaching",
-    "alarmActions": ["arn:aws:sns:us-east-1:123456789012:one", "arn:aws:sns:us-east-1:123456789012:two"],
+    "alarmActions": [
+        f"arn:aws:sns:us-east-1:{DEFAULT_ACCOUNT_ID}:one",
+        f"arn:aws:sns:us-east-1:{DEFAULT_ACCOUNT_ID}:two",
+    ],
 }
 
 
