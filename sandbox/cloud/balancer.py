@@ -38,7 +38,8 @@ global
 defaults
   mode http
   option http-keep-alive
-  option redispatch
+  # Tried again at another pod, a request that a rolling update loses would be seen by nobody.
+  retries 0
   timeout connect 5s
   timeout http-request 60s
 frontend health
@@ -70,7 +71,15 @@ def _sections(
     balancer: Mapping[str, Any], address: str, idle: int, instances: Mapping[str, str], certificates: Path
 ) -> Iterator[str]:
     check = balancer["HealthCheck"]
-    _, _, check_port = check["Target"].partition(":")
+    _, _, target = check["Target"].partition(":")
+    checks = f"{balancer['LoadBalancerName']}-health"
+    # An instance is looked at once, whatever the listeners: all of them see it healthy at the same moment.
+    yield f"backend {checks}"
+    for instance, host in instances.items():
+        yield (
+            f"  server {instance} {host}:{target.partition('/')[0]} check inter {check['Interval']}s"
+            f" rise {check['HealthyThreshold']} fall {check['UnhealthyThreshold']}"
+        )
     for listener in (description["Listener"] for description in balancer["ListenerDescriptions"]):
         name, port = (
             f"{balancer['LoadBalancerName']}-{listener['LoadBalancerPort']}",
@@ -96,10 +105,7 @@ def _sections(
         yield f"  mode {'http' if http else 'tcp'}"
         yield f"  timeout server {idle}s"
         for instance, host in instances.items():
-            yield (
-                f"  server {instance} {host}:{listener['InstancePort']} check port {check_port.partition('/')[0]}"
-                f" inter {check['Interval']}s rise {check['HealthyThreshold']} fall {check['UnhealthyThreshold']}"
-            )
+            yield f"  server {instance} {host}:{listener['InstancePort']} track {checks}/{instance}"
 
 
 class _DataPlane:
