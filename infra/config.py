@@ -13,8 +13,9 @@ import pulumi
 from pulumi.runtime import is_config_secret
 from pulumi.runtime.config import CONFIG
 
-from infra import checks, cluster_settings
-from infra.cluster_settings import ClusterSettings, ExistingSettings
+from infra import checks
+from infra.cluster_settings import ClusterSettings, existing, kops
+from infra.cluster_settings.existing import ExistingSettings
 from infra.reading import Section
 
 DRIVERS = ("existing", "kops")
@@ -187,9 +188,9 @@ def _cluster(section: Section, *, region: str, domain: str, platform: str) -> Cl
     driver = section.choice("driver", available=DRIVERS, planned=PLANNED_DRIVERS)
     match driver:
         case "existing":
-            cluster: ClusterSettings = cluster_settings.existing(section)
+            cluster: ClusterSettings = existing.read(section)
         case "kops":
-            cluster = cluster_settings.kops(section, region=region, domain=domain, platform=platform)
+            cluster = kops.read(section, region=region, domain=domain, platform=platform)
         case _:
             # The driver is refused already; what the other keys should be depends on it.
             return ExistingSettings(name="", kubeconfig=pulumi.Output.secret(""))

@@ -13,7 +13,7 @@ import pulumi
 from pulumi.runtime.settings import Settings as Runtime
 
 from infra import config
-from infra.cluster_settings import ExistingSettings
+from infra.cluster_settings.existing import ExistingSettings
 from ops import engine
 from ops.errors import OpsError
 

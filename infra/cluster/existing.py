@@ -2,7 +2,7 @@
 
 import pulumi
 
-from infra.cluster_settings import ExistingSettings
+from infra.cluster_settings.existing import ExistingSettings
 from infra.config import Aws
 
 

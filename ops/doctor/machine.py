@@ -10,7 +10,8 @@ from importlib.metadata import Distribution, distributions
 from pathlib import Path
 
 from infra.cluster.kops.command import unfit
-from infra.cluster_settings import ClusterSettings, KopsSettings
+from infra.cluster_settings import ClusterSettings
+from infra.cluster_settings.kops import KopsSettings
 from ops import engine
 from ops.doctor.finding import Finding, State
 from ops.errors import OpsError

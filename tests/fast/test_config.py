@@ -10,7 +10,9 @@ import pytest
 import yaml
 
 from infra import config as configuration
-from infra.cluster_settings import ControlPlane, ExistingSettings, KopsSettings, NodeGroup
+from infra.cluster_settings.existing import ExistingSettings
+from infra.cluster_settings.kops import ControlPlane, KopsSettings
+from infra.cluster_settings.machines import NodeGroup
 from tests.fast.graph import ABSENT, KUBECONFIG, PROJECT, ROOT, Inputs, changed, declare, run
 
 KEY = "a-key-of-the-operator-0123456789-0123456789-0123456789"

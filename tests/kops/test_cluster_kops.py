@@ -15,7 +15,7 @@ import pytest
 from infra import config as configuration
 from infra.cluster.kops import command, manifests, plan
 from infra.cluster.kops.command import KopsError, NotFoundError
-from infra.cluster_settings import ControlPlane
+from infra.cluster_settings.kops import ControlPlane
 from tests.fast.graph import ABSENT, KUBECONFIG, UNKNOWN, Graph, Inputs, Secret, changed, declare
 from tests.kops import world as testing
 from tests.kops.world import NAME, World, group, rendered, settings

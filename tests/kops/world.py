@@ -17,7 +17,8 @@ import yaml
 from moto.server import ThreadedMotoServer
 
 from infra.cluster.kops import command, manifests
-from infra.cluster_settings import ControlPlane, KopsSettings, NodeGroup
+from infra.cluster_settings.kops import ControlPlane, KopsSettings
+from infra.cluster_settings.machines import NodeGroup
 
 ROOT = Path(__file__).parents[2]
 STAND_IN = ROOT / "tests" / "standins" / "kops"

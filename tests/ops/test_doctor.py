@@ -19,8 +19,9 @@ from dnslib import NS, QTYPE, RR, SOA, A, DNSRecord
 from dnslib.server import BaseResolver, DNSServer
 from moto.server import ThreadedMotoServer
 
-from infra import cluster_settings
-from infra.cluster_settings import KopsSettings
+from infra.cluster_settings import existing as existing_settings
+from infra.cluster_settings import kops as kops_settings
+from infra.cluster_settings.kops import KopsSettings
 from infra.config import Aws, Image, Registry
 from infra.reading import Section
 from ops import doctor, settings
@@ -141,7 +142,7 @@ def kops() -> KopsSettings:
     problems: list[str] = []
     section = Section(config, problems=problems)
     section.has("driver")
-    read = cluster_settings.kops(section, region="us-east-1", domain=DOMAIN, platform="linux/amd64")
+    read = kops_settings.read(section, region="us-east-1", domain=DOMAIN, platform="linux/amd64")
     assert problems == []
     return read
 
@@ -152,7 +153,7 @@ def test_kops_is_needed_by_its_driver_alone_and_in_a_version_that_knows_the_kube
     is_a(machine.driver(kops()), State.WRONG, found="1.31.0, which is too old", mend="kops-")
     command(path, "kops", "echo 1.36.1")
     assert machine.driver(kops()).state == State.OK
-    existing = cluster_settings.ExistingSettings(name="c", kubeconfig=None)  # type: ignore[arg-type]  # not read
+    existing = existing_settings.ExistingSettings(name="c", kubeconfig=None)  # type: ignore[arg-type]  # not read
     assert machine.driver(existing).state == State.NOT_NEEDED
 
 

@@ -6,7 +6,7 @@ import pulumi
 
 from infra.cluster.kops import manifests, plan
 from infra.cluster.kops.resources import Applied, Ready, Spec
-from infra.cluster_settings import KopsSettings
+from infra.cluster_settings.kops import KopsSettings
 from infra.config import Aws
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from infra.cluster.kops import manifests
-from infra.cluster_settings import KOPS_OLDEST
+from infra.cluster_settings.kops import KOPS_OLDEST
 
 _RELEASES = "https://github.com/kubernetes/kops/releases"
 _MISSING = r"cluster not found \"|Cluster\S* \"[^\"]+\" (was )?not found|no InstanceGroup objects found|NoSuchBucket"

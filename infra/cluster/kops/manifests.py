@@ -7,7 +7,8 @@ from typing import Any
 
 import yaml
 
-from infra.cluster_settings import KopsSettings, NodeGroup
+from infra.cluster_settings.kops import KopsSettings
+from infra.cluster_settings.machines import NodeGroup
 
 Manifest = dict[str, Any]
 

@@ -1,16 +1,13 @@
-"""The settings of the cluster: a class for each driver, and how it is read and checked.
-
-Beside `config` and not in `infra.cluster`, whose modules are made from these settings and import `config`.
-"""
+"""The settings of the driver `kops`: what they are, and how they are read and checked."""
 
 import ipaddress
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import ClassVar
 
-import pulumi
-
 from infra import checks
+from infra.cluster_settings import machines
+from infra.cluster_settings.machines import NodeGroup
 from infra.reading import Section
 
 KOPS_OLDEST, KOPS_NEWEST = 31, 36
@@ -27,16 +24,6 @@ _CONTROL_PLANE_PREFIX = "control-plane-"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ExistingSettings:
-    """Driver `existing`: a cluster that somebody else looks after."""
-
-    driver: ClassVar[str] = "existing"
-    name: str
-    kubeconfig: pulumi.Output[str] = field(repr=False, compare=False)
-    """Secret: the contents of the file."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ControlPlane:
     """The machines that run the API server and etcd."""
 
@@ -45,19 +32,6 @@ class ControlPlane:
     """Odd, for etcd's quorum."""
     zones: tuple[str, ...]
     """Where they are put, one after the other and round again."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NodeGroup:
-    """Machines of one kind for pods: an auto scaling group over its zones."""
-
-    name: str
-    machine_type: str
-    min: int
-    max: int
-    zones: tuple[str, ...]
-    spot: bool
-    """Whether AWS may take the machines back, for a lower price."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,26 +74,15 @@ class KopsSettings:
         return checks.machine_platform(self.nodes[0].machine_type)
 
 
-ClusterSettings = ExistingSettings | KopsSettings
-
-
-def existing(section: Section) -> ExistingSettings:
-    """Read the settings of the driver `existing`."""
-    return ExistingSettings(
-        name=section.text("name", checks.cluster_name),
-        kubeconfig=pulumi.Output.secret(section.secret_or_file("kubeconfig", "kubeconfigFile", checks.kubeconfig)),
-    )
-
-
-def kops(section: Section, *, region: str, domain: str, platform: str) -> KopsSettings:
+def read(section: Section, *, region: str, domain: str, platform: str) -> KopsSettings:
     """Read the settings of the driver `kops`, for a cluster in the region and an image of the platform."""
-    zones = _zones(section, "zones", region=region)
+    zones = machines.zones(section, region=region)
     settings = KopsSettings(
         name=section.text("name", checks.host_name),
         kubernetes_version=section.text("kubernetesVersion", _kops_version),
         zones=zones,
         control_plane=_control_plane(section.section("controlPlane"), zones=zones),
-        nodes=tuple(_node_group(each, zones=zones) for each in section.sections("nodes")),
+        nodes=machines.node_groups(section, zones=zones, platform=platform, name=_group_name),
         image=section.text_or_none("image", checks.filled),
         networking=section.choice("networking", available=NETWORKING, default="cilium"),
         network_cidr=section.text("networkCidr", _network_cidr, default="172.20.0.0/16"),
@@ -132,30 +95,15 @@ def kops(section: Section, *, region: str, domain: str, platform: str) -> KopsSe
         apply=section.choice("apply", available=APPLY, default="reconcile"),
         wait_minutes=section.integer("waitMinutes", default=20, low=5, high=120),
     )
-    _together(section, settings, domain=domain, platform=platform)
+    _together(section, settings, domain=domain)
     return settings
-
-
-def _zones(section: Section, key: str, *, region: str) -> tuple[str, ...]:
-    def in_region(text: str) -> str | None:
-        return None if re.fullmatch(rf"{region}[a-g]", text) else f"a zone of {region} such as {region}a"
-
-    zones = section.list_of_texts(key, in_region)
-    if len(set(zones)) < len(zones):
-        section.refuse(key, expected="every zone once")
-    return zones
-
-
-def _among(section: Section, zones: tuple[str, ...]) -> tuple[str, ...]:
-    expected = f"a zone of cluster.zones: {', '.join(zones)}"
-    return section.list_of_texts("zones", lambda text: None if text in zones else expected, default=zones)
 
 
 def _control_plane(section: Section, *, zones: tuple[str, ...]) -> ControlPlane:
     control_plane = ControlPlane(
         machine_type=section.text("machineType", checks.machine_type, default="t3.medium"),
         count=section.integer("count", default=1, low=1, high=7),
-        zones=_among(section, zones),
+        zones=machines.among(section, zones),
     )
     if control_plane.count and control_plane.count % 2 == 0:
         section.refuse("count", expected="an odd number: etcd decides by majority, so one more adds no safety")
@@ -165,30 +113,8 @@ def _control_plane(section: Section, *, zones: tuple[str, ...]) -> ControlPlane:
     return control_plane
 
 
-def _node_group(section: Section, *, zones: tuple[str, ...]) -> NodeGroup:
-    group = NodeGroup(
-        name=section.text("name", _group_name),
-        machine_type=section.text("machineType", checks.machine_type),
-        min=section.integer("min", low=0),
-        max=section.integer("max", low=1),
-        zones=_among(section, zones),
-        spot=section.boolean("spot", default=False),
-    )
-    if group.min > group.max > 0:
-        section.refuse("min", expected=f"at most max, which is {group.max}")
-    section.close()
-    return group
-
-
-def _together(section: Section, settings: KopsSettings, *, domain: str, platform: str) -> None:
+def _together(section: Section, settings: KopsSettings, *, domain: str) -> None:
     """Refuse what each key allows and all of them together do not."""
-    names = [each.name for each in settings.nodes if each.name]
-    for name in sorted({each for each in names if names.count(each) > 1}):
-        section.refuse("nodes", found=f"two groups called {name!r}", expected="a name for each group")
-    for index, each in enumerate(settings.nodes):
-        if platform and each.machine_type and checks.machine_platform(each.machine_type) != platform:
-            found = f"{each.machine_type}, which is {checks.machine_platform(each.machine_type)}"
-            section.refuse(f"nodes[{index}].machineType", found=found, expected=f"{platform}, as image.platform says")
     if settings.network_cidr and settings.cluster_cidr:
         network, other = (ipaddress.ip_network(each) for each in (settings.network_cidr, settings.cluster_cidr))
         if network.overlaps(other):
