@@ -31,6 +31,10 @@ worker_tmp_dir = "/dev/shm"  # noqa: S108  # nothing is opened there by a name t
 # The control socket would be written into the home directory, and nothing here uses it.
 control_socket_disable = True
 
+# Where no balancer ends TLS. gunicorn reads both for every connection: a renewed certificate is used at once.
+if folder := os.environ.get("TLS_FOLDER"):
+    certfile, keyfile = f"{folder}/tls.crt", f"{folder}/tls.key"
+
 # No peer is trusted here: what X-Forwarded-Proto means is for the settings alone to decide.
 forwarded_allow_ips = ""
 

@@ -31,6 +31,9 @@ class Environment:
     behind_tls_balancer: bool
     """BEHIND_TLS_BALANCER: whether a balancer that ends TLS, and that sets X-Forwarded-Proto on every
     request, is the only way in. Default: false. Without such a balancer any client could set the header."""
+    only_https: bool
+    """ONLY_HTTPS: whether nothing but https leads here, so that every request counts as https, whatever its headers
+    say. Default: false. Not together with BEHIND_TLS_BALANCER, which trusts a header."""
     version: str
     """VERSION: the version the page shows. Default: "unversioned"."""
     pod_name: str
@@ -43,11 +46,18 @@ def read(variables: Mapping[str, str]) -> Environment:
     Raises ImproperlyConfigured, naming the variable, for a value that is not allowed or is missing.
     """
     debug = _boolean(variables, "DEBUG")
+    behind_tls_balancer, only_https = _boolean(variables, "BEHIND_TLS_BALANCER"), _boolean(variables, "ONLY_HTTPS")
+    if behind_tls_balancer and only_https:
+        raise ImproperlyConfigured(
+            "BEHIND_TLS_BALANCER and ONLY_HTTPS are both set: by the first X-Forwarded-Proto tells http from https, by "
+            "the second there is only https. Set the one that is true of the balancer."
+        )
     return Environment(
         debug=debug,
         allowed_hosts=_hosts(variables, "ALLOWED_HOSTS", may_be_empty=debug),
         secret_key=_secret_key(variables, "SECRET_KEY", may_be_missing=debug),
-        behind_tls_balancer=_boolean(variables, "BEHIND_TLS_BALANCER"),
+        behind_tls_balancer=behind_tls_balancer,
+        only_https=only_https,
         version=variables.get("VERSION") or "unversioned",
         pod_name=variables.get("POD_NAME") or socket.gethostname(),
     )

@@ -1,4 +1,4 @@
-"""Redirects to https what a visitor sent to the balancer by http."""
+"""What the site makes of a balancer that ends TLS: one that tells http from https, and one that takes only https."""
 
 from collections.abc import Callable
 
@@ -31,3 +31,21 @@ class HttpsRedirect:
         # The port, if any, is the one of http: https is on its own.
         host, _ = split_domain_port(request.get_host())
         return HttpResponsePermanentRedirect(f"https://{host}{request.get_full_path()}")
+
+
+class OnlyHttps:
+    """Has Django take every request for one by https, as it was before the balancer took TLS off it.
+
+    Unused unless ONLY_HTTPS is set. No header has a say in it.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        """Take the next handler; raises MiddlewareNotUsed where requests come by http as well."""
+        if not settings.ONLY_HTTPS:
+            raise MiddlewareNotUsed
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Set what a server that ends TLS itself would set, and pass on."""
+        request.META["wsgi.url_scheme"] = "https"
+        return self._get_response(request)

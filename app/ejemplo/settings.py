@@ -21,6 +21,7 @@ TIME_ZONE = "UTC"
 # No database, no sessions, no admin: nothing here needs them.
 INSTALLED_APPS: list[str] = []
 MIDDLEWARE = [
+    "ejemplo.middleware.OnlyHttps",
     "django.middleware.security.SecurityMiddleware",
     "ejemplo.middleware.HttpsRedirect",
     # Refuses a host that is not in ALLOWED_HOSTS, for every path.
@@ -38,6 +39,8 @@ TEMPLATES = [
 
 # Set only where a balancer writes the header itself: anywhere else a client could claim to be on TLS.
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if _environment.behind_tls_balancer else None
+# This project's own: nothing but https leads here, so nobody has to say it.
+ONLY_HTTPS = _environment.only_https
 CSRF_COOKIE_SECURE = not DEBUG
 # A day: a visitor who comes back is kept on https, and a site that was taken down, or is served without
 # TLS under the same name, is reachable again the day after. Sent only with answers to https.
