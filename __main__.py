@@ -25,10 +25,7 @@ cluster = clusters.declare(
     "cluster", settings=settings.cluster, aws=settings.aws, bucket=state.name, zone_id=zone.id, opts=in_aws
 )
 image = Image("app", build=settings.image, registry=settings.registry)
-kubernetes = providers.kubernetes_provider(
-    "cluster", kubeconfig=cluster.kubeconfig, identifier=cluster.name, namespace=settings.namespace
-)
-in_cluster = pulumi.ResourceOptions(provider=kubernetes)
+in_cluster = providers.in_cluster(kubeconfig=cluster.kubeconfig, identifier=cluster.name, namespace=settings.namespace)
 regcred = RegistrySecret("regcred", registry=settings.registry, opts=in_cluster)
 key = SecretKey("ejemplo-django-key", given=settings.app.secret_key, opts=in_cluster)
 workload = Workload(
@@ -40,10 +37,13 @@ workload = Workload(
     settings=settings.app,
     pull_secret=regcred.name,
     secret_key=key.name,
+    balancer=cluster.balancer,
     opts=in_cluster,
 )
-balancer = LoadBalancer("web", app=workload.app, port=workload.port, certificate_arn=tls.arn, opts=in_cluster)
-Alias("web", zone_id=zone.id, host=settings.host, target=balancer.hostname, opts=in_aws)
+balancer = LoadBalancer(
+    "web", kind=cluster.balancer, app=workload.app, port=workload.port, certificate_arn=tls.arn, opts=in_cluster
+)
+Alias("web", zone_id=zone.id, host=settings.host, target=balancer.hostname, kind=cluster.balancer, opts=in_aws)
 Outputs(
     hostname=balancer.hostname,
     url=pulumi.Output.concat("https://", settings.host, "/"),

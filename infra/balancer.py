@@ -3,18 +3,27 @@
 import pulumi
 import pulumi_kubernetes as kubernetes
 
+from infra.balancer_kind import BalancerKind
+
 _ANNOTATION = "service.beta.kubernetes.io/aws-load-balancer"
+
+_PORTS = {
+    BalancerKind.CLASSIC: {"http": 80, "https": 443},
+    BalancerKind.NLB: {"https": 443},
+    BalancerKind.NONE: {"https": 443},
+}
+"""What each kind listens on: http only where the app can tell it from https, and so redirect it."""
 
 
 class LoadBalancer(pulumi.ComponentResource):
-    """The Service `<app>-service`, for which AWS's controller makes a classic ELB.
+    """The Service `<app>-service`, for which the cluster's controller makes a balancer.
 
-    It speaks http to the pods and adds X-Forwarded-Proto, which is how the app knows whom to redirect.
-    Another kind of balancer (NLB) ignores the protocol and adds no header: redirects would then never end.
+    A classic ELB speaks http to the pods and adds X-Forwarded-Proto, which is how the app knows whom to redirect, so
+    it listens on port 80 as well. No other kind says what the visitor spoke: behind it there is https and nothing else.
     """
 
     hostname: pulumi.Output[str]
-    """The balancer's own name, known once AWS gave it one."""
+    """The balancer's own name, or its address where it has no name; known once it got one."""
 
     def __init__(
         self,
@@ -22,10 +31,11 @@ class LoadBalancer(pulumi.ComponentResource):
         *,
         app: str,
         port: pulumi.Input[str],
+        kind: BalancerKind = BalancerKind.CLASSIC,
         certificate_arn: pulumi.Input[str],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """Declare it; 80 and 443 both lead to the pods with the label `app`, at their port called `port`."""
+        """Declare it; what it takes goes to the pods with the label `app`, at their port called `port`."""
         super().__init__("ejemplo-django:infra:LoadBalancer", name, None, opts)
         labels = {"app": app}
 
@@ -34,22 +44,36 @@ class LoadBalancer(pulumi.ComponentResource):
             metadata={
                 "name": f"{app}-service",
                 "labels": labels,
-                "annotations": {
-                    f"{_ANNOTATION}-backend-protocol": "http",
-                    f"{_ANNOTATION}-ssl-cert": certificate_arn,
-                    f"{_ANNOTATION}-ssl-ports": "https",
-                },
+                "annotations": _annotations(kind, certificate_arn),
             },
             spec={
                 "type": "LoadBalancer",
                 "selector": labels,
                 "ports": [
-                    {"name": "http", "port": 80, "target_port": port, "protocol": "TCP"},
-                    {"name": "https", "port": 443, "target_port": port, "protocol": "TCP"},
+                    {"name": name, "port": number, "target_port": port, "protocol": "TCP"}
+                    for name, number in _PORTS[kind].items()
                 ],
             },
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                # A controller makes a balancer of another kind beside the first, which then nobody deletes.
+                replace_on_changes=[f'metadata.annotations["{_ANNOTATION}-type"]'],
+                delete_before_replace=True,
+            ),
         )
 
-        self.hostname = service.status.load_balancer.ingress[0].hostname
+        self.hostname = service.status.load_balancer.ingress[0].apply(lambda each: each.hostname or each.ip)
         self.register_outputs({"hostname": self.hostname})
+
+
+def _annotations(kind: BalancerKind, certificate_arn: pulumi.Input[str]) -> dict[str, pulumi.Input[str]]:
+    """Say what AWS's controllers are to make; https://cloud-provider-aws.sigs.k8s.io/service_controller/ has them."""
+    ends_tls = {f"{_ANNOTATION}-ssl-cert": certificate_arn, f"{_ANNOTATION}-ssl-ports": "https"}
+    match kind:
+        case BalancerKind.CLASSIC:
+            return {f"{_ANNOTATION}-backend-protocol": "http", **ends_tls}
+        case BalancerKind.NLB:
+            # The scheme is for AWS's other controller, the Load Balancer Controller: by default its own are internal.
+            return {f"{_ANNOTATION}-type": "nlb", f"{_ANNOTATION}-scheme": "internet-facing", **ends_tls}
+        case BalancerKind.NONE:
+            return {}

@@ -94,6 +94,9 @@ cluster_name = _matching(
     "a name of DNS labels in lower case such as useast1.dev.example.com",
 )
 namespace = _matching(_LABEL, "a DNS label: at most 63 of a-z, 0-9 and -, with a letter or digit at both ends")
+object_name = _matching(
+    rf"(?=.{{1,253}}$){_LABEL}(\.{_LABEL})*", "the name of an object: DNS labels in lower case such as site-tls"
+)
 registry_server = _matching(_SERVER, "a host with or without a port such as registry.example.com:5000, no scheme")
 # RFC 7617: in the header that carries them, the first colon ends the user's name.
 username = _matching(r"[^\s:]+", "a user's name without spaces or colons")

@@ -14,6 +14,7 @@ from pulumi.runtime import is_config_secret
 from pulumi.runtime.config import CONFIG
 
 from infra import checks
+from infra.balancer_kind import BalancerKind
 from infra.cluster_settings import ClusterSettings, existing, kops
 from infra.cluster_settings.existing import ExistingSettings
 from infra.reading import Section
@@ -83,6 +84,8 @@ class App:
     """Django's pages for developers, instead of plain errors."""
     secret_key: pulumi.Output[str] | None = field(repr=False, compare=False)
     """Secret: what Django signs with. None to make one, once, and keep it in the stack's state."""
+    tls_secret: str | None = None
+    """The name of the Secret, of type kubernetes.io/tls, with which the pods end TLS where no balancer does it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,21 +118,22 @@ def load() -> Settings:
     aws = _aws(top.section("aws", required=True))
     registry = _registry(top.section("registry", required=True, encrypted=_encrypted("registry")))
     image = _image(top.section("image"))
+    cluster = _cluster(
+        top.section("cluster", required=True, encrypted=_encrypted("cluster")),
+        region=aws.region,
+        domain=domain,
+        platform=image.platform,
+    )
     settings = Settings(
         domain=domain,
         host=_host(top, domain),
         namespace=top.text("namespace", checks.namespace, default="default"),
         protect=top.boolean("protect", default=True),
         aws=aws,
-        cluster=_cluster(
-            top.section("cluster", required=True, encrypted=_encrypted("cluster")),
-            region=aws.region,
-            domain=domain,
-            platform=image.platform,
-        ),
+        cluster=cluster,
         registry=registry,
         image=image,
-        app=_app(top.section("app", encrypted=_encrypted("app"))),
+        app=_app(top.section("app", encrypted=_encrypted("app")), balancer=cluster.balancer),
     )
     top.close()
     if problems:
@@ -226,7 +230,7 @@ def _dockerfile_in(context: str) -> str | None:
     return None if (Path(context) / "Dockerfile").is_file() else "a directory of the project with a Dockerfile in it"
 
 
-def _app(section: Section) -> App:
+def _app(section: Section, *, balancer: BalancerKind) -> App:
     app = App(
         replicas=section.integer("replicas", default=2, low=1),
         # Beneath 1024 only root may listen, and the container does not run as root.
@@ -235,6 +239,14 @@ def _app(section: Section) -> App:
         secret_key=pulumi.Output.secret(section.secret("secretKey", checks.secret_key))
         if section.has("secretKey")
         else None,
+        tls_secret=section.text_or_none("tlsSecret", checks.object_name),
     )
+    if (app.tls_secret is None) == (balancer is BalancerKind.NONE):
+        found, expected = (
+            ("nothing", "the name of a Secret with a certificate: behind cluster.balancer none the pods end TLS")
+            if app.tls_secret is None
+            else (None, f"no such key: the balancer, which is {balancer}, ends TLS")
+        )
+        section.refuse("tlsSecret", found=found, expected=expected)
     section.close()
     return app

@@ -31,16 +31,14 @@ def aws_provider(name: str, *, settings: Aws) -> aws.Provider:
     )
 
 
-def kubernetes_provider(
-    name: str, *, kubeconfig: pulumi.Input[str], identifier: str, namespace: str
-) -> kubernetes.Provider:
-    """Declare the provider of everything in the cluster.
+def in_cluster(*, kubeconfig: pulumi.Input[str], identifier: str, namespace: str) -> pulumi.ResourceOptions:
+    """Declare the provider of everything in the cluster; give the options that put a resource there.
 
     The identifier is static: with it a kubeconfig that changed, or is not known yet, updates the provider;
     without it the provider, and all that lives in the cluster with it, would be planned for replacement.
     """
-    return kubernetes.Provider(
-        name,
+    provider = kubernetes.Provider(
+        "cluster",
         kubeconfig=pulumi.Output.secret(kubeconfig),
         cluster_identifier=identifier,
         namespace=namespace,
@@ -49,3 +47,4 @@ def kubernetes_provider(
         # fixed, and no pod could pull in between.
         enable_secret_mutable=True,
     )
+    return pulumi.ResourceOptions(provider=provider)

@@ -3,6 +3,7 @@
 import pulumi
 import pulumi_kubernetes as kubernetes
 
+from infra.balancer_kind import BalancerKind
 from infra.config import App
 
 _PORT = "ed-port"
@@ -14,6 +15,17 @@ before."""
 _GRACE = _PRE_STOP + 20 + 10
 """Seconds until a pod is killed: the pause, then the 20 that app/gunicorn.conf.py gives to requests in
 flight, and 10 to spare."""
+
+_TLS = "/tls"
+"""Where the pods have the certificate with which they end TLS themselves."""
+_HTTPS_BY: dict[BalancerKind, kubernetes.core.v1.EnvVarArgsDict] = {
+    # The Service of this program, the only way in, sets X-Forwarded-Proto on every request.
+    BalancerKind.CLASSIC: {"name": "BEHIND_TLS_BALANCER", "value": "True"},
+    # Its Service has no port but that of https, and no header is trusted.
+    BalancerKind.NLB: {"name": "ONLY_HTTPS", "value": "True"},
+    BalancerKind.NONE: {"name": "TLS_FOLDER", "value": _TLS},
+}
+"""How the app knows by what a request came, for each kind of balancer."""
 
 
 class Workload(pulumi.ComponentResource):
@@ -36,17 +48,33 @@ class Workload(pulumi.ComponentResource):
         settings: App,
         pull_secret: pulumi.Input[str],
         secret_key: pulumi.Input[str],
+        balancer: BalancerKind = BalancerKind.CLASSIC,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """Declare it; `pull_secret` and `secret_key` name Secrets, the latter one with a SECRET_KEY."""
+        """Declare it; `pull_secret` and `secret_key` name Secrets, the latter one with a SECRET_KEY.
+
+        `balancer` is what stands before it; behind none of AWS's `settings.tls_secret` must be there.
+        """
         super().__init__("ejemplo-django:infra:Workload", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         labels = {"app": app}
 
         def probe(path: str) -> kubernetes.core.v1.HTTPGetActionArgsDict:
             # By its address, which the kubelet would send, Django would not know the pod and answer 400.
-            return {"path": path, "port": _PORT, "http_headers": [{"name": "Host", "value": host}]}
+            return {
+                "path": path,
+                "port": _PORT,
+                "scheme": "HTTPS" if settings.tls_secret else "HTTP",
+                "http_headers": [{"name": "Host", "value": host}],
+            }
 
+        volumes: list[kubernetes.core.v1.VolumeArgsDict] = [{"name": "tmp", "empty_dir": {}}]
+        mounts: list[kubernetes.core.v1.VolumeMountArgsDict] = [
+            {"name": "tmp", "mount_path": "/tmp"}  # noqa: S108  # the pod's own
+        ]
+        if settings.tls_secret:
+            volumes.append({"name": "tls", "secret": {"secret_name": settings.tls_secret}})
+            mounts.append({"name": "tls", "mount_path": _TLS, "read_only": True})
         container: kubernetes.core.v1.ContainerArgsDict = {
             "name": f"{app}-container",
             "image": image,
@@ -56,8 +84,7 @@ class Workload(pulumi.ComponentResource):
                 {"name": "ALLOWED_HOSTS", "value": host},
                 {"name": "PORT", "value": str(settings.port)},
                 {"name": "VERSION", "value": version},
-                # The Service of this program, the only way in, sets X-Forwarded-Proto on every request.
-                {"name": "BEHIND_TLS_BALANCER", "value": "True"},
+                _HTTPS_BY[balancer],
                 {"name": "POD_NAME", "value_from": {"field_ref": {"field_path": "metadata.name"}}},
                 {
                     "name": "SECRET_KEY",
@@ -90,7 +117,7 @@ class Workload(pulumi.ComponentResource):
                 "capabilities": {"drop": ["ALL"]},
                 "read_only_root_filesystem": True,
             },
-            "volume_mounts": [{"name": "tmp", "mount_path": "/tmp"}],  # noqa: S108  # the pod's own
+            "volume_mounts": mounts,
         }
         deployment = kubernetes.apps.v1.Deployment(
             f"{name}-deployment",
@@ -125,7 +152,7 @@ class Workload(pulumi.ComponentResource):
                                 "label_selector": {"match_labels": labels},
                             }
                         ],
-                        "volumes": [{"name": "tmp", "empty_dir": {}}],
+                        "volumes": volumes,
                     },
                 },
             },

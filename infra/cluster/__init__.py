@@ -4,6 +4,7 @@ from typing import Any, Protocol
 
 import pulumi
 
+from infra.balancer_kind import BalancerKind
 from infra.cluster.existing import ExistingCluster
 from infra.cluster.kops import KopsCluster
 from infra.cluster_settings import ClusterSettings
@@ -17,6 +18,8 @@ class Cluster(Protocol):
     """Known at preview and never changed: the identity by which Pulumi tells one cluster from another."""
     kubeconfig: pulumi.Output[str]
     """Secret: the contents of the file. Known once the cluster takes work."""
+    balancer: BalancerKind
+    """What it makes of a Service of type LoadBalancer."""
 
 
 class Driver(Protocol):

@@ -2,6 +2,7 @@
 
 import pulumi
 
+from infra.balancer_kind import BalancerKind
 from infra.cluster_settings.existing import ExistingSettings
 from infra.config import Aws
 
@@ -11,6 +12,7 @@ class ExistingCluster(pulumi.ComponentResource):
 
     name: str
     kubeconfig: pulumi.Output[str]
+    balancer: BalancerKind
 
     def __init__(
         self,
@@ -26,4 +28,5 @@ class ExistingCluster(pulumi.ComponentResource):
         super().__init__("ejemplo-django:infra:ExistingCluster", name, None, opts)
         self.name = settings.name
         self.kubeconfig = settings.kubeconfig
+        self.balancer = settings.balancer
         self.register_outputs({"name": self.name, "kubeconfig": self.kubeconfig})

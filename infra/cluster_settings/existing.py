@@ -6,6 +6,8 @@ from typing import ClassVar
 import pulumi
 
 from infra import checks
+from infra.balancer_kind import BalancerKind
+from infra.cluster_settings import balancer
 from infra.reading import Section
 
 
@@ -17,6 +19,8 @@ class ExistingSettings:
     name: str
     kubeconfig: pulumi.Output[str] = field(repr=False, compare=False)
     """Secret: the contents of the file."""
+    balancer: BalancerKind = BalancerKind.CLASSIC
+    """What the cluster makes of a Service of type LoadBalancer."""
 
 
 def read(section: Section) -> ExistingSettings:
@@ -24,4 +28,5 @@ def read(section: Section) -> ExistingSettings:
     return ExistingSettings(
         name=section.text("name", checks.cluster_name),
         kubeconfig=pulumi.Output.secret(section.secret_or_file("kubeconfig", "kubeconfigFile", checks.kubeconfig)),
+        balancer=balancer.read(section, available=tuple(BalancerKind)),
     )

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from infra import checks
-from infra.cluster_settings import machines
+from infra.balancer_kind import BalancerKind
+from infra.cluster_settings import balancer, machines
 from infra.cluster_settings.machines import NodeGroup
 from infra.reading import Section
 
@@ -67,6 +68,8 @@ class KopsSettings:
     """One of APPLY."""
     wait_minutes: int
     """How long kops waits for the cluster to be valid."""
+    balancer: BalancerKind
+    """What the cluster makes of a Service of type LoadBalancer."""
 
     @property
     def platform(self) -> str:
@@ -94,6 +97,7 @@ def read(section: Section, *, region: str, domain: str, platform: str) -> KopsSe
         container_registry=section.boolean("containerRegistry", default=True),
         apply=section.choice("apply", available=APPLY, default="reconcile"),
         wait_minutes=section.integer("waitMinutes", default=20, low=5, high=120),
+        balancer=balancer.read(section),
     )
     _together(section, settings, domain=domain)
     return settings

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import pulumi
 
+from infra.balancer_kind import BalancerKind
 from infra.cluster.kops import manifests, plan
 from infra.cluster.kops.resources import Applied, Ready, Spec
 from infra.cluster_settings.kops import KopsSettings
@@ -15,6 +16,7 @@ class KopsCluster(pulumi.ComponentResource):
 
     name: str
     kubeconfig: pulumi.Output[str]
+    balancer: BalancerKind
 
     def __init__(
         self,
@@ -51,6 +53,7 @@ class KopsCluster(pulumi.ComponentResource):
             applied.plan.apply(self._show)
 
         self.name = settings.name
+        self.balancer = settings.balancer
         self.kubeconfig = ready.kubeconfig
         self.register_outputs({"name": self.name, "kubeconfig": self.kubeconfig})
 
