@@ -25,7 +25,7 @@ cluster = clusters.declare(
     "cluster", settings=settings.cluster, aws=settings.aws, bucket=state.name, zone_id=zone.id, opts=in_aws
 )
 image = Image("app", build=settings.image, registry=settings.registry)
-in_cluster = providers.in_cluster(kubeconfig=cluster.kubeconfig, identifier=cluster.name, namespace=settings.namespace)
+in_cluster = providers.in_cluster(kubeconfig=cluster.kubeconfig, identifier=cluster.name, needs=settings.needs)
 regcred = RegistrySecret("regcred", registry=settings.registry, opts=in_cluster)
 key = SecretKey("ejemplo-django-key", given=settings.app.secret_key, opts=in_cluster)
 workload = Workload(

@@ -89,6 +89,21 @@ class App:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Needs:
+    """What the program needs of a cluster."""
+
+    namespace: str
+    """It must exist."""
+    platform: str
+    """What the nodes must run, such as linux/amd64."""
+    balancer: BalancerKind
+    service: str
+    """The name of the program's Service of type LoadBalancer."""
+    tls_secret: str
+    """A Secret of type kubernetes.io/tls that must exist; empty for none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """All of it."""
 
@@ -105,6 +120,17 @@ class Settings:
     registry: Registry
     image: Image
     app: App
+
+    @property
+    def needs(self) -> Needs:
+        """What all of it needs of the cluster."""
+        return Needs(
+            namespace=self.namespace,
+            platform=self.image.platform,
+            balancer=self.cluster.balancer,
+            service="ejemplo-django-service",
+            tls_secret=self.app.tls_secret or "",
+        )
 
 
 def load() -> Settings:

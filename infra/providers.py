@@ -4,7 +4,8 @@ import pulumi
 import pulumi_aws as aws
 import pulumi_kubernetes as kubernetes
 
-from infra.config import Aws
+from infra.cluster.access import ClusterAccess
+from infra.config import Aws, Needs
 
 _SERVICES = ("acm", "elb", "route53", "s3", "s3control", "sts")
 """The AWS services behind the resources of the program: what an endpoint has to speak for."""
@@ -31,20 +32,22 @@ def aws_provider(name: str, *, settings: Aws) -> aws.Provider:
     )
 
 
-def in_cluster(*, kubeconfig: pulumi.Input[str], identifier: str, namespace: str) -> pulumi.ResourceOptions:
-    """Declare the provider of everything in the cluster; give the options that put a resource there.
+def in_cluster(*, kubeconfig: pulumi.Input[str], identifier: str, needs: Needs) -> pulumi.ResourceOptions:
+    """Declare the provider of everything in the cluster, once that was found fit; give the options that use it.
 
     The identifier is static: with it a kubeconfig that changed, or is not known yet, updates the provider;
     without it the provider, and all that lives in the cluster with it, would be planned for replacement.
     """
+    access = ClusterAccess("cluster", kubeconfig=kubeconfig, needs=needs)
     provider = kubernetes.Provider(
         "cluster",
         kubeconfig=pulumi.Output.secret(kubeconfig),
         cluster_identifier=identifier,
-        namespace=namespace,
+        namespace=needs.namespace,
         enable_server_side_apply=True,
         # Without it a changed password would replace the secret `regcred`: deleted first, for its name is
         # fixed, and no pod could pull in between.
         enable_secret_mutable=True,
+        opts=pulumi.ResourceOptions(depends_on=[access]),
     )
     return pulumi.ResourceOptions(provider=provider)

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 Inputs = dict[str, Any]
 """The inputs of a resource, or a configuration by its keys."""
 
@@ -67,12 +69,38 @@ COMPUTED: Mapping[str, Callable[[str, Inputs], Inputs]] = {
         "status": {"loadBalancer": {"ingress": [{"hostname": ELB}]}},
     },
     "kubernetes:policy/v1:PodDisruptionBudget": _object,
+    "pulumi-python:dynamic/ejemplo-django:ClusterAccess": _nothing,
     "pulumi-python:dynamic/ejemplo-django:KopsApplied": lambda _, inputs: {"plan": {}, "pending": []},
     "pulumi-python:dynamic/ejemplo-django:KopsReady": lambda _, inputs: {"kubeconfig": KUBECONFIG, "nodes": []},
     "pulumi-python:dynamic/ejemplo-django:KopsSpec": lambda _, inputs: {"hash": "hash-of-the-spec"},
     "pulumi-python:dynamic/ejemplo-django:RandomKey": lambda _, inputs: {"value": MADE_KEY},
 }
-INVOKES: Mapping[str, Inputs] = {"aws:elb/getHostedZoneId:getHostedZoneId": {"id": "ELB-ZONE"}}
+INVOKES: Mapping[str, Inputs] = {
+    "aws:elb/getHostedZoneId:getHostedZoneId": {"id": "ELB-ZONE"},
+    "aws:lb/getHostedZoneId:getHostedZoneId": {"id": "NLB-ZONE"},
+}
+STACKS: Mapping[str, Inputs] = {
+    "organization/other/prod": {
+        "kubeconfig": KUBECONFIG,
+        "admin": yaml.safe_load(KUBECONFIG),
+        "url": "https://other.example.com",
+    },
+    "organization/ejemplo-django/prod": {
+        "hostname": ELB,
+        "url": "https://prod.example.com/",
+        "nameServers": NAME_SERVERS,
+        "zoneId": "ZONE",
+        "certificateArn": CERTIFICATE,
+        "stateStore": "s3://clusters.prod.example.com",
+        "clusterName": "useast1.prod.example.com",
+        "kubeconfig": KUBECONFIG,
+        "image": DIGEST,
+        "namespace": "default",
+        "pullSecret": "regcred",
+        "schemaVersion": 1,
+    },
+}
+"""The outputs of other stacks, by the stack's whole name."""
 
 
 def settings(directory: Path) -> Inputs:

@@ -5,8 +5,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from infra.cluster.access import client
 from infra.config import Aws
-from ops import aws, kube
+from ops import aws
+from ops.errors import OpsError
 from ops.traces import Traces
 
 SERVICE = "ejemplo-django-service"
@@ -202,17 +204,19 @@ def objects(of: Traces) -> Iterator[Left]:
     """The program's objects in the cluster."""
     if of.kubeconfig is None:
         return
-    cluster = kube.connect(of.kubeconfig)
-    for token in sorted({each.token for each in of.objects}):
-        kind = cluster.kind(token)
-        items = cluster.get(f"{kube.root(kind.version)}/namespaces/{of.namespace}/{kind.plural}")["items"]
-        for item in items:
-            name = item["metadata"]["name"]
-            if any(each.token == token and each.named(name) for each in of.objects):
-                yield Left(
-                    what=f"{kind.kind} {of.namespace}/{name} in the cluster {of.cluster}",
-                    remove=f"kubectl delete {kind.plural} {name} --namespace {of.namespace}",
-                )
+    try:
+        cluster = client.connect(of.kubeconfig)
+        for token in sorted({each.token for each in of.objects}):
+            kind = cluster.kind(token)
+            for item in cluster.get(f"{client.root(kind.version)}/namespaces/{of.namespace}/{kind.plural}")["items"]:
+                name = item["metadata"]["name"]
+                if any(each.token == token and each.named(name) for each in of.objects):
+                    yield Left(
+                        what=f"{kind.kind} {of.namespace}/{name} in the cluster {of.cluster}",
+                        remove=f"kubectl delete {kind.plural} {name} --namespace {of.namespace}",
+                    )
+    except client.ClientError as error:
+        raise OpsError(str(error)) from error
 
 
 def _records(route53: Any, zone: str) -> Iterator[dict[str, Any]]:

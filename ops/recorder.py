@@ -20,7 +20,7 @@ from pulumi.runtime import mocks, proto, rpc
 from pulumi.runtime.stack import run_pulumi_func
 
 from ops import engine, settings
-from ops.example import COMPUTED, INVOKES, Inputs
+from ops.example import COMPUTED, INVOKES, STACKS, Inputs
 
 UNKNOWN = rpc.UNKNOWN
 """What stands in a preview for a value that only an `up` would know."""
@@ -159,6 +159,16 @@ class _Recorder(mocks.MockMonitor):
             urn=urn,
             id="" if self._preview else f"{request.name}-id",
             object=json_format.ParseDict(state, struct_pb2.Struct()),
+        )
+
+    def ReadResource(self, request: Any) -> Any:  # noqa: N802  # the engine's name for it
+        """Answer for another stack from STACKS."""
+        if request.type != "pulumi:pulumi:StackReference" or request.id not in STACKS:
+            raise LookupError(f"the recorder knows no {request.type} {request.id}: add it to ops.example.STACKS")
+        state = {"name": request.id, "outputs": STACKS[request.id], "secretOutputNames": []}
+        return proto.resource_pb2.ReadResourceResponse(
+            urn=self.make_urn(request.parent, request.type, request.name),
+            properties=json_format.ParseDict(state, struct_pb2.Struct()),
         )
 
     def Invoke(self, request: Any) -> Any:  # noqa: N802  # the engine's name for it

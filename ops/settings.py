@@ -13,7 +13,8 @@ import pulumi
 from pulumi.runtime.settings import Settings as Runtime
 
 from infra import config
-from infra.cluster_settings.existing import ExistingSettings
+from infra.cluster_settings import ClusterSettings
+from infra.cluster_settings.existing import ExistingSettings, StackOutput
 from ops import engine
 from ops.errors import OpsError
 
@@ -77,7 +78,7 @@ def checked(
             settings=settings,
             values=values,
             encrypted=encrypted,
-            kubeconfig=await cluster.kubeconfig.future() if isinstance(cluster, ExistingSettings) else None,
+            kubeconfig=await _kubeconfig(cluster),
             password=str(await settings.registry.password.future()),
         )
 
@@ -87,3 +88,12 @@ def checked(
             return contextvars.copy_context().run(asyncio.run, load())
     except config.ConfigError as error:
         raise RefusedError(str(error)) from error
+
+
+async def _kubeconfig(cluster: ClusterSettings) -> str | None:
+    if not isinstance(cluster, ExistingSettings):
+        return None
+    given = cluster.kubeconfig
+    if isinstance(given, StackOutput):
+        return engine.pulumi("stack", "output", given.key, "--show-secrets", "--stack", given.stack)
+    return await given.future()

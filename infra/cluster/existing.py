@@ -1,10 +1,17 @@
 """Driver `existing`: a cluster that somebody else looks after, used and never changed or deleted."""
 
+import json
+
 import pulumi
 
+from infra import checks, outputs
 from infra.balancer_kind import BalancerKind
-from infra.cluster_settings.existing import ExistingSettings
+from infra.cluster_settings.existing import ExistingSettings, StackOutput
 from infra.config import Aws
+
+
+class KubeconfigError(pulumi.RunError):
+    """Another stack has no kubeconfig to give. A RunError, so that its message is all that `pulumi up` shows."""
 
 
 class ExistingCluster(pulumi.ComponentResource):
@@ -24,9 +31,41 @@ class ExistingCluster(pulumi.ComponentResource):
         zone_id: pulumi.Input[str],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """Hand on what the settings say; nothing of AWS is needed for it."""
+        """Hand on what the settings say, or another stack; nothing of AWS is needed for it."""
         super().__init__("ejemplo-django:infra:ExistingCluster", name, None, opts)
         self.name = settings.name
-        self.kubeconfig = settings.kubeconfig
+        given = settings.kubeconfig
+        if isinstance(given, StackOutput):
+            given = _of_stack(given, opts=pulumi.ResourceOptions(parent=self))
+        self.kubeconfig = given
         self.balancer = settings.balancer
         self.register_outputs({"name": self.name, "kubeconfig": self.kubeconfig})
+
+
+def _of_stack(source: StackOutput, *, opts: pulumi.ResourceOptions) -> pulumi.Output[str]:
+    """Read it as that stack's last `up` left it; of a stack of this program, by the contract of its outputs."""
+    contract = source.stack.split("/")[1] == pulumi.get_project() and source.key == "kubeconfig"
+    found: pulumi.Output[object] = (
+        outputs.read(source.stack, opts=opts).kubeconfig.apply(lambda text: text)
+        if contract
+        else pulumi.StackReference(source.stack, opts=opts).get_output(source.key)
+    )
+    return pulumi.Output.secret(found.apply(lambda value: _checked(value, source)))
+
+
+def _checked(value: object, source: StackOutput) -> str:
+    """Hand it on as text. What it is stays unsaid: it is secret."""
+    if value is None:
+        raise KubeconfigError(
+            f"The stack {source.stack} has no output {source.key}, from which cluster.kubeconfigStack takes the "
+            f"kubeconfig. `pulumi stack output --stack {source.stack}` lists what it has: name one of those in "
+            "cluster.kubeconfigOutput, or bring that stack up first."
+        )
+    # Some programs export an object: as JSON it is a kubeconfig too.
+    text = value if isinstance(value, str) else json.dumps(value)
+    if expected := checks.kubeconfig(text):
+        raise KubeconfigError(
+            f"The output {source.key} of the stack {source.stack}, from which cluster.kubeconfigStack takes the "
+            f"kubeconfig, is something else: expected {expected}. Name another output in cluster.kubeconfigOutput."
+        )
+    return text

@@ -13,9 +13,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from ops import engine, recorder, settings
-from ops.doctor import cloud, cluster, images, machine
-from ops.doctor.finding import Finding, State
+from infra.cluster.access import fitness
+from infra.finding import Finding, State
+from ops import engine, settings
+from ops.doctor import cloud, images, machine
 from ops.errors import OpsError
 
 _SECRETS = ("registry.password", "cluster.kubeconfig", "app.secretKey")
@@ -55,13 +56,10 @@ def examine(
         read = settings.read(stack, project=project)
     except OpsError as error:
         return [*found, refused(error, stack)]
-    tokens = {
-        each.type for each in recorder.stack(read, project=project).resources if each.type.startswith("kubernetes:")
-    }
     return [
         *found,
         Finding(check="configuration", state=State.OK, found=f"Pulumi.{stack}.yaml"),
-        *_around(read, tokens, resolver),
+        *_around(read, resolver),
     ]
 
 
@@ -87,7 +85,7 @@ def refused(error: OpsError, stack: str) -> Finding:
     return Finding(check=check, state=State.UNKNOWN, found=found, mend=f"pulumi config --stack {stack} --show-secrets")
 
 
-def _around(stack: settings.Stack, tokens: set[str], resolver: dns.resolver.Resolver | None) -> list[Finding]:
+def _around(stack: settings.Stack, resolver: dns.resolver.Resolver | None) -> list[Finding]:
     """Ask every service at the same time: each may take seconds to not answer."""
     its = stack.settings
     checks: list[Callable[[], list[Finding]]] = [
@@ -96,26 +94,17 @@ def _around(stack: settings.Stack, tokens: set[str], resolver: dns.resolver.Reso
         lambda: [cloud.identity(its.aws)],
         lambda: [cloud.delegation(its.aws, its.domain, resolver=resolver)],
         lambda: [machine.driver(its.cluster)],
-        lambda: _cluster(stack, tokens),
+        lambda: _cluster(stack),
     ]
     with ThreadPoolExecutor(max_workers=len(checks)) as pool:
         return [each for found in pool.map(lambda check: check(), checks) for each in found]
 
 
-def _cluster(stack: settings.Stack, tokens: set[str]) -> list[Finding]:
+def _cluster(stack: settings.Stack) -> list[Finding]:
     if stack.kubeconfig is None:
         found = f"driver {stack.settings.cluster.driver} makes it"
         return [Finding(check="cluster", state=State.NOT_NEEDED, found=found)]
-    first, reached = cluster.reach(stack.kubeconfig)
-    if reached is None:
-        return [first]
-    namespace = stack.settings.namespace
-    return [
-        first,
-        cluster.nodes(reached, stack.settings.image),
-        cluster.namespace(reached, namespace),
-        cluster.rights(reached, namespace=namespace, tokens=tokens),
-    ]
+    return fitness.examine(stack.kubeconfig, stack.settings.needs)
 
 
 def _resolver(address: str) -> dns.resolver.Resolver | None:

@@ -11,8 +11,8 @@ import dns.resolver
 from botocore.exceptions import NoCredentialsError
 
 from infra.config import Aws
+from infra.finding import Finding, State
 from ops import aws
-from ops.doctor.finding import Finding, State
 from ops.errors import OpsError
 
 SECONDS = 5.0

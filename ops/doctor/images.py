@@ -13,7 +13,7 @@ from docker.context import ContextAPI
 from docker.errors import APIError, DockerException
 
 from infra.config import Image, Registry
-from ops.doctor.finding import Finding, State
+from infra.finding import Finding, State
 
 SECONDS = 5
 """How long to wait for an answer of the daemon."""

@@ -12,8 +12,8 @@ from pathlib import Path
 from infra.cluster.kops.command import unfit
 from infra.cluster_settings import ClusterSettings
 from infra.cluster_settings.kops import KopsSettings
+from infra.finding import Finding, State
 from ops import engine
-from ops.doctor.finding import Finding, State
 from ops.errors import OpsError
 
 PYTHON = (3, 11)

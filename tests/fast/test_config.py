@@ -95,13 +95,62 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
     "the cluster's name is none": ({"cluster.name": "use_1"}, "cluster.name:", "DNS labels"),
     "the kubeconfig is missing": (
         {"cluster.kubeconfigFile": ABSENT},
-        "cluster.kubeconfig: found neither",
-        "File",
+        "cluster.kubeconfig: found none",
+        "kubeconfigStack",
     ),
     "the kubeconfig is given twice": (
         {"cluster.kubeconfig": KUBECONFIG},
-        "cluster.kubeconfig: found both",
+        "cluster.kubeconfig: found kubeconfig and kubeconfigFile",
         "one of",
+    ),
+    "the kubeconfig is in a file and in a stack": (
+        {"cluster.kubeconfigStack": "organization/other/prod"},
+        "cluster.kubeconfig: found kubeconfigFile and kubeconfigStack",
+        "one of",
+    ),
+    "the kubeconfig's stack is not named in full": (
+        {"cluster.kubeconfigFile": ABSENT, "cluster.kubeconfigStack": "prod"},
+        'cluster.kubeconfigStack: found "prod"',
+        "<organization>/<project>/<stack>",
+    ),
+    "the kubeconfig's stack is this one": (
+        {"cluster.kubeconfigFile": ABSENT, "cluster.kubeconfigStack": f"organization/{PROJECT}/test"},
+        "cluster.kubeconfigStack:",
+        "another stack",
+    ),
+    "the kubeconfig's output has no stack": (
+        {"cluster.kubeconfigOutput": "admin"},
+        "cluster.kubeconfigOutput:",
+        "without kubeconfigStack",
+    ),
+    "the kubeconfig's output is none": (
+        {
+            "cluster.kubeconfigFile": ABSENT,
+            "cluster.kubeconfigStack": "organization/other/prod",
+            "cluster.kubeconfigOutput": "a b",
+        },
+        "cluster.kubeconfigOutput:",
+        "the name of an output",
+    ),
+    "the kind of balancer is unknown": (
+        {"cluster.balancer": "alb"},
+        'cluster.balancer: found "alb"',
+        "classic, nlb, none",
+    ),
+    "no balancer ends TLS, nor do the pods": (
+        {"cluster.balancer": "none"},
+        "app.tlsSecret: found nothing",
+        "behind cluster.balancer none",
+    ),
+    "both the balancer and the pods are to end TLS": (
+        {"app.tlsSecret": "site-tls"},
+        'app.tlsSecret: found "site-tls"',
+        "the balancer, which is classic, ends TLS",
+    ),
+    "the Secret's name is none": (
+        {"cluster.balancer": "none", "app.tlsSecret": "Site TLS"},
+        "app.tlsSecret:",
+        "DNS labels",
     ),
     "the kubeconfig's file is not there": (
         {"cluster.kubeconfigFile": "none/kubeconfig"},

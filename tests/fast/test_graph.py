@@ -7,11 +7,14 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
 
 from infra import cluster
 from infra import config as configuration
+from infra.cluster.existing import KubeconfigError
 from infra.outputs import Outputs
 from tests.fast.graph import (
+    ABSENT,
     CERTIFICATE,
     DIGEST,
     ELB,
@@ -137,6 +140,87 @@ def test_the_balancer_has_the_certificate_once_it_is_issued(graph: Graph) -> Non
         f"{prefix}ssl-ports": "https",
     }
     assert graph.one("CertificateValidation").urn in service.dependencies
+
+
+def environment(graph: Graph) -> dict[str, str]:
+    return {each["name"]: each["value"] for each in container(graph)["env"] if "value" in each}
+
+
+def test_behind_a_network_balancer_there_is_only_https_and_no_header_is_trusted(config: Inputs) -> None:
+    graph = declare(changed(config, {"cluster.balancer": "nlb"}))
+    prefix = "service.beta.kubernetes.io/aws-load-balancer-"
+    service = graph.one("Service").inputs
+    assert service["metadata"]["annotations"] == {
+        f"{prefix}type": "nlb",
+        f"{prefix}scheme": "internet-facing",
+        f"{prefix}ssl-cert": CERTIFICATE,
+        f"{prefix}ssl-ports": "https",
+    }
+    assert [each["port"] for each in service["spec"]["ports"]] == [443]
+    (target,) = graph.one("Record", type="A").inputs["aliases"]
+    assert (target["name"], target["zoneId"]) == (ELB, "NLB-ZONE")
+    given = environment(graph)
+    assert given["ONLY_HTTPS"] == "True"
+    assert "BEHIND_TLS_BALANCER" not in given
+
+
+def test_without_a_balancer_of_awss_the_pods_end_tls(config: Inputs) -> None:
+    graph = declare(changed(config, {"cluster.balancer": "none", "app.tlsSecret": "site-tls"}))
+    service = graph.one("Service").inputs
+    assert service["metadata"].get("annotations", {}) == {}
+    assert [each["port"] for each in service["spec"]["ports"]] == [443]
+    (volume,) = (each for each in pod(graph)["volumes"] if each.get("secret") == {"secretName": "site-tls"})
+    (mount,) = (each for each in container(graph)["volumeMounts"] if each["name"] == volume["name"])
+    given = environment(graph)
+    assert given["TLS_FOLDER"] == mount["mountPath"]
+    assert not {"BEHIND_TLS_BALANCER", "ONLY_HTTPS"} & given.keys()
+    probes = [container(graph)[f"{each}Probe"]["httpGet"] for each in ("startup", "readiness", "liveness")]
+    assert [each["scheme"] for each in probes] == ["HTTPS"] * 3
+    record = graph.one("Record", name=HOST).inputs
+    assert (record["type"], record["records"]) == ("CNAME", [ELB])
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"cluster.kubeconfigStack": "organization/other/prod"},
+        {"cluster.kubeconfigStack": "organization/other/prod", "cluster.kubeconfigOutput": "admin"},  # an object
+        {"cluster.kubeconfigStack": "organization/ejemplo-django/prod"},  # of this program
+    ],
+)
+@pytest.mark.parametrize("preview", [False, True])
+def test_the_kubeconfig_of_another_stack_is_used_and_stays_secret(
+    config: Inputs, changes: Inputs, preview: bool
+) -> None:
+    graph = declare(changed(config, {"cluster.kubeconfigFile": ABSENT, **changes}), preview=preview)
+    given = graph.one("pulumi:providers:kubernetes").inputs["kubeconfig"]
+    assert isinstance(given, Secret)
+    assert yaml.safe_load(given.value) == yaml.safe_load(KUBECONFIG)
+    assert graph.exports["kubeconfig"] == given
+
+
+@pytest.mark.parametrize(("key", "said"), [("none", "has no output none"), ("url", "is something else")])
+def test_a_stack_without_a_kubeconfig_is_named_with_the_key(config: Inputs, key: str, said: str) -> None:
+    with pytest.raises(KubeconfigError) as refused:
+        declare(
+            changed(
+                config,
+                {
+                    "cluster.kubeconfigFile": ABSENT,
+                    "cluster.kubeconfigStack": "organization/other/prod",
+                    "cluster.kubeconfigOutput": key,
+                },
+            )
+        )
+    assert f"output {key}" in str(refused.value)
+    assert "organization/other/prod" in str(refused.value)
+    assert said in str(refused.value)
+
+
+def test_nothing_is_made_in_a_cluster_before_it_was_found_fit(graph: Graph) -> None:
+    checked = graph.one("ClusterAccess")
+    assert checked.inputs["kubeconfig"] == Secret(KUBECONFIG.rstrip("\n"))
+    assert checked.urn in graph.one("pulumi:providers:kubernetes").dependencies
 
 
 def test_the_certificate_is_the_hosts_and_is_proved_in_the_zone(graph: Graph) -> None:
@@ -277,6 +361,8 @@ def test_the_nouns_know_nothing_of_each_other_nor_of_the_sandbox() -> None:
         "config.py": {"infra.reading", "infra.checks", *settings},
         "reading.py": {"infra.checks"},
         "checks.py": set(),
+        "finding.py": set(),
+        "providers.py": {"infra.config", "infra.cluster.access"},
         "balancer_kind.py": set(),
         # Other stacks import it alone.
         "outputs.py": set(),
@@ -289,7 +375,7 @@ def test_the_nouns_know_nothing_of_each_other_nor_of_the_sandbox() -> None:
             # A driver may be a folder of modules; only the table of the drivers knows more than one.
             own = "infra.cluster." + ("" if name == "cluster/__init__.py" else Path(name).parts[1].removesuffix(".py"))
             inside = {each for modules in found.values() for each in modules if each.startswith(own)}
-            allowed[name] = {"infra.config", *settings, *inside}
+            allowed[name] = {"infra.config", "infra.checks", "infra.finding", "infra.outputs", *settings, *inside}
     foreign = {
         name: modules - allowed.get(name, {"infra.balancer_kind", "infra.config"}) for name, modules in found.items()
     }

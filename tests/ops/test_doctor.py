@@ -23,10 +23,10 @@ from infra.cluster_settings import existing as existing_settings
 from infra.cluster_settings import kops as kops_settings
 from infra.cluster_settings.kops import KopsSettings
 from infra.config import Aws, Image, Registry
+from infra.finding import Finding, State
 from infra.reading import Section
 from ops import doctor, settings
-from ops.doctor import cloud, cluster, images, machine
-from ops.doctor.finding import Finding, State
+from ops.doctor import cloud, images, machine
 from ops.errors import OpsError
 from tests.fast.graph import ROOT, Inputs, changed
 
@@ -436,81 +436,6 @@ def test_a_zone_that_its_parent_names_is_fine(aws: Aws, parent: tuple[Parent, dn
 
 def test_a_zone_that_is_yet_to_come_is_no_fault(aws: Aws, parent: tuple[Parent, dns.resolver.Resolver]) -> None:
     is_a(cloud.delegation(aws, DOMAIN, resolver=parent[1]), State.UNKNOWN, found="no hosted zone")
-
-
-# The cluster.
-
-
-def kubeconfig(host: str) -> str:
-    named = {"name": "c", "cluster": {"server": f"http://{host}"}}
-    users = [{"name": "c", "user": {"token": "t"}}]
-    context = {"name": "c", "context": {"cluster": "c", "user": "c"}}
-    return json.dumps({"clusters": [named], "contexts": [context], "users": users, "current-context": "c"})
-
-
-def api(*, known: bool = True, denied: tuple[str, ...] = ()) -> Answer:
-    """An API server: one node, one namespace, and a user who may do all but what is denied."""
-
-    def answer(request: BaseHTTPRequestHandler) -> tuple[int, dict[str, str], object]:
-        found: dict[str, object] = {
-            "/version": {"gitVersion": "v1.34.4"},
-            "/apis/authentication.k8s.io/v1/selfsubjectreviews": {"status": {"userInfo": {"username": "ci"}}},
-            "/api/v1/namespaces/default": {},
-            "/api/v1": {"resources": [{"kind": "Secret", "name": "secrets"}]},
-            "/api/v1/nodes": {
-                "items": [{"status": {"nodeInfo": {"operatingSystem": "linux", "architecture": "amd64"}}}]
-            },
-        }
-        if not known and request.path != "/version":
-            return 401, {}, {}
-        return (200, {}, found[request.path]) if request.path in found else (404, {}, {})
-
-    def reviewing(request: BaseHTTPRequestHandler) -> tuple[int, dict[str, str], object]:
-        if not request.path.endswith("/selfsubjectaccessreviews"):
-            return answer(request)
-        asked = json.loads(request.body)["spec"]["resourceAttributes"]  # type: ignore[attr-defined]
-        return 200, {}, {"status": {"allowed": f"{asked['verb']} {asked['resource']}" not in denied}}
-
-    return reviewing
-
-
-def test_a_cluster_that_does_not_answer_is_named(closed: str) -> None:
-    found, reached = cluster.reach(kubeconfig(closed))
-    is_a(found, State.MISSING, found=f"http://{closed} does not answer", mend="kubectl")
-    assert reached is None
-
-
-def test_a_login_that_the_cluster_does_not_know_is_named() -> None:
-    with answering(api(known=False)) as host:
-        is_a(
-            cluster.reach(kubeconfig(host))[0], State.WRONG, found="does not know the kubeconfig's user", mend="kubectl"
-        )
-
-
-def test_a_right_that_the_user_lacks_is_named_with_its_verb() -> None:
-    with answering(api(denied=("patch secrets",))) as host:
-        found, reached = cluster.reach(kubeconfig(host))
-        is_a(found, State.OK, found="v1.34.4")
-        assert reached is not None
-        tokens = ["kubernetes:core/v1:Secret"]
-        lacking = cluster.rights(reached, namespace="default", tokens=tokens)
-        is_a(lacking, State.MISSING, found="ci may not patch secrets", mend="--clusterrole edit --user ci")
-
-
-def test_nodes_of_another_architecture_and_a_missing_namespace_are_named() -> None:
-    with answering(api()) as host:
-        _, reached = cluster.reach(kubeconfig(host))
-        assert reached is not None
-        nodes = cluster.nodes(reached, image("linux/arm64"))
-        is_a(
-            nodes,
-            State.WRONG,
-            found="linux/amd64, and image.platform is linux/arm64",
-            mend="image.platform linux/amd64",
-        )
-        assert cluster.nodes(reached, image()).state == State.OK
-        is_a(cluster.namespace(reached, "web"), State.MISSING, found="web", mend="kubectl create namespace web")
-        assert cluster.namespace(reached, "default").state == State.OK
 
 
 def test_the_whole_table_fails_without_pulumi_and_names_it(path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,67 @@
+"""ClusterAccess: stops a deployment whose cluster is not fit for it, in the preview if the cluster is there by then."""
+
+from dataclasses import asdict
+from typing import Any
+
+import pulumi
+from pulumi.dynamic import CheckFailure, CheckResult, CreateResult, DiffResult, Resource, ResourceProvider
+from pulumi.runtime import rpc
+
+from infra.balancer_kind import BalancerKind
+from infra.cluster.access import fitness
+from infra.config import Needs
+
+
+class ClusterAccess(pulumi.ComponentResource):
+    """The same looks for every driver, at each preview and each `up` for which the kubeconfig is known.
+
+    A resource, since Pulumi asks its provider to check it before anything is created. It makes nothing.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        kubeconfig: pulumi.Input[str],
+        needs: Needs,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        """Declare it; what lives in the cluster comes after it."""
+        super().__init__("ejemplo-django:infra:ClusterAccess", name, None, opts)
+        Checked(f"{name}-access", kubeconfig=kubeconfig, needs=needs, opts=pulumi.ResourceOptions(parent=self))
+        self.register_outputs({})
+
+
+class _AccessProvider(ResourceProvider):
+    """It is stored in the state by reference: this module and class must keep their names."""
+
+    serialize_as_secret_always = False  # nothing in it but its name
+
+    def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
+        """Examine the cluster, and drop the kubeconfig: the state needs no other copy, nor a new one any step."""
+        kubeconfig = news.pop("kubeconfig")
+        if kubeconfig == rpc.UNKNOWN:
+            return CheckResult(news, [])
+        needs = Needs(**{**news["needs"], "balancer": BalancerKind(news["needs"]["balancer"])})
+        # By no property: Pulumi would show its value.
+        return CheckResult(
+            news, [CheckFailure("", reason) for reason in fitness.bad(fitness.examine(kubeconfig, needs))]
+        )
+
+    def create(self, props: dict[str, Any]) -> CreateResult:
+        """Make nothing."""
+        return CreateResult("access", props)
+
+    def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
+        """Never differ: what changed is checked already."""
+        return DiffResult(changes=False)
+
+
+class Checked(Resource, module="ejemplo-django", name="ClusterAccess"):
+    """That the cluster was examined."""
+
+    def __init__(self, name: str, *, kubeconfig: pulumi.Input[str], needs: Needs, opts: pulumi.ResourceOptions) -> None:
+        """Declare it."""
+        # On the wire there are no enumerations, and what is None is not there at all.
+        given = {**asdict(needs), "balancer": str(needs.balancer)}
+        super().__init__(_AccessProvider(), name, {"kubeconfig": kubeconfig, "needs": given}, opts)
