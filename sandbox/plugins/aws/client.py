@@ -12,6 +12,8 @@ from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, 
 from sandbox.plugins.resource import PluginError
 from sandbox.plugins.values import Properties
 
+SERVICES = ("route53", "acm", "s3", "sns", "cloudwatch", "ec2", "eks", "iam", "kms", "logs")
+"""Those of the types, by boto's names, which are the provider's own names of their endpoints."""
 ATTEMPTS = 5
 """Times a request is tried when AWS throttles it or the connection breaks."""
 CONNECT_SECONDS = 5
@@ -38,6 +40,11 @@ class Aws:
     s3: Any
     sns: Any
     cloudwatch: Any
+    ec2: Any
+    eks: Any
+    iam: Any
+    kms: Any
+    logs: Any
 
 
 def connect(config: Properties) -> Aws:
@@ -55,10 +62,7 @@ def connect(config: Properties) -> Aws:
         s3=style,
     )
     try:
-        clients = {
-            name: session.client(name, endpoint_url=endpoints.get(name), config=settings)
-            for name in ("route53", "acm", "s3", "sns", "cloudwatch")
-        }
+        clients = {name: session.client(name, endpoint_url=endpoints.get(name), config=settings) for name in SERVICES}
     except NoRegionError as missing:
         message = "provider aws: no region: set the provider's input `region` or the variable AWS_REGION"
         raise PluginError(message) from missing

@@ -14,11 +14,22 @@ from sandbox.plugins.aws.bucket_settings import (
 )
 from sandbox.plugins.aws.certificate import Certificate
 from sandbox.plugins.aws.client import connect
+from sandbox.plugins.aws.eks.access import AccessEntry, AccessPolicyAssociation
+from sandbox.plugins.aws.eks.addon import Addon
+from sandbox.plugins.aws.eks.cluster import Cluster
+from sandbox.plugins.aws.eks.node_group import NodeGroup
 from sandbox.plugins.aws.elb import get_hosted_zone_id
+from sandbox.plugins.aws.gateway import Eip, InternetGateway, NatGateway
 from sandbox.plugins.aws.health_check import HealthCheck
+from sandbox.plugins.aws.iam import Role, RolePolicyAttachment
+from sandbox.plugins.aws.kms import Alias, Key
+from sandbox.plugins.aws.launch_template import LaunchTemplate
+from sandbox.plugins.aws.log_group import LogGroup
 from sandbox.plugins.aws.record import Record
+from sandbox.plugins.aws.route import Route, RouteTable, RouteTableAssociation
 from sandbox.plugins.aws.topic import Topic
 from sandbox.plugins.aws.validation import CertificateValidation
+from sandbox.plugins.aws.vpc import Subnet, Vpc
 from sandbox.plugins.aws.zone import Zone
 from sandbox.plugins.resource import Function, Plugin, ResourceType
 from sandbox.plugins.values import Properties
@@ -37,6 +48,25 @@ TYPES = (
     HealthCheck,
     Topic,
     MetricAlarm,
+    Vpc,
+    Subnet,
+    InternetGateway,
+    Eip,
+    NatGateway,
+    RouteTable,
+    Route,
+    RouteTableAssociation,
+    LaunchTemplate,
+    Role,
+    RolePolicyAttachment,
+    Key,
+    Alias,
+    LogGroup,
+    Cluster,
+    NodeGroup,
+    Addon,
+    AccessEntry,
+    AccessPolicyAssociation,
 )
 
 
