@@ -15,15 +15,12 @@ from pulumi.runtime.config import CONFIG
 
 from infra import checks
 from infra.balancer_kind import BalancerKind
-from infra.cluster_settings import ClusterSettings, existing, kops
+from infra.cluster_settings import ClusterSettings, eks, existing, kops
 from infra.cluster_settings.existing import ExistingSettings
 from infra.reading import Section
 
-DRIVERS = ("existing", "kops")
+DRIVERS = ("eks", "existing", "kops")
 """The cluster's drivers; `infra.cluster` has one of the same name for each."""
-
-PLANNED_DRIVERS = ("eks",)
-"""Drivers that the contract of `infra.cluster` has room for, refused until they exist."""
 
 _JSON_KEYS = ("aws", "cluster", "registry", "image", "app", "protect")
 """The keys that Pulumi hands over as JSON; the others are plain text."""
@@ -215,10 +212,12 @@ def _aws(section: Section) -> Aws:
 
 
 def _cluster(section: Section, *, region: str, domain: str, platform: str) -> ClusterSettings:
-    driver = section.choice("driver", available=DRIVERS, planned=PLANNED_DRIVERS)
+    driver = section.choice("driver", available=DRIVERS)
     match driver:
+        case "eks":
+            cluster: ClusterSettings = eks.read(section, region=region, platform=platform)
         case "existing":
-            cluster: ClusterSettings = existing.read(section)
+            cluster = existing.read(section)
         case "kops":
             cluster = kops.read(section, region=region, domain=domain, platform=platform)
         case _:

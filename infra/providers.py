@@ -7,7 +7,19 @@ import pulumi_kubernetes as kubernetes
 from infra.cluster.access import ClusterAccess
 from infra.config import Aws, Needs
 
-_SERVICES = ("acm", "elb", "route53", "s3", "s3control", "sts")
+_SERVICES = (
+    "acm",
+    "ec2",
+    "eks",
+    "elb",
+    "iam",
+    "kms",
+    "logs",
+    "route53",
+    "s3",
+    "s3control",
+    "sts",
+)
 """The AWS services behind the resources of the program: what an endpoint has to speak for."""
 
 

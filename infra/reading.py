@@ -92,16 +92,11 @@ class Section:
         self.refuse(key, expected="true or false, without quotes")
         return False
 
-    def choice(
-        self, key: str, *, available: tuple[str, ...], planned: tuple[str, ...] = (), default: str | None = None
-    ) -> str:
-        """Read one of the available words; a planned one is refused as yet to come."""
+    def choice(self, key: str, *, available: tuple[str, ...], default: str | None = None) -> str:
+        """Read one of the available words."""
         value = self.text(key, lambda text: None if text else f"one of {', '.join(available)}", default=default)
-        if value in planned:
-            ready = " or ".join(repr(each) for each in available)
-            self.refuse(key, expected=f"{ready}: {value!r} is not available yet in this version")
-        elif value and value not in available:
-            self.refuse(key, expected=f"one of {', '.join(available)}{close_to(value, available + planned)}")
+        if value and value not in available:
+            self.refuse(key, expected=f"one of {', '.join(available)}{close_to(value, available)}")
         return value
 
     def section(self, key: str, *, required: bool = False, encrypted: bool = False) -> "Section":

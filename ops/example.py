@@ -32,6 +32,10 @@ def _nothing(name: str, inputs: Inputs) -> Inputs:
     return {}
 
 
+def _arn(name: str, inputs: Inputs) -> Inputs:
+    return {"arn": f"arn:aws:test:us-east-1:000000000000:{name}"}
+
+
 def _object(name: str, inputs: Inputs) -> Inputs:
     """Name a Kubernetes object as the provider does when the program gives it no name."""
     metadata = inputs.get("metadata", {})
@@ -55,6 +59,28 @@ COMPUTED: Mapping[str, Callable[[str, Inputs], Inputs]] = {
         ],
     },
     "aws:acm/certificateValidation:CertificateValidation": _nothing,
+    "aws:cloudwatch/logGroup:LogGroup": _arn,
+    "aws:ec2/eip:Eip": _nothing,
+    "aws:ec2/internetGateway:InternetGateway": _nothing,
+    "aws:ec2/launchTemplate:LaunchTemplate": lambda *_: {"latestVersion": 1},
+    "aws:ec2/natGateway:NatGateway": _nothing,
+    "aws:ec2/route:Route": _nothing,
+    "aws:ec2/routeTable:RouteTable": _nothing,
+    "aws:ec2/routeTableAssociation:RouteTableAssociation": _nothing,
+    "aws:ec2/subnet:Subnet": _nothing,
+    "aws:ec2/vpc:Vpc": _nothing,
+    "aws:eks/accessEntry:AccessEntry": _nothing,
+    "aws:eks/accessPolicyAssociation:AccessPolicyAssociation": _nothing,
+    "aws:eks/addon:Addon": _nothing,
+    "aws:eks/cluster:Cluster": lambda *_: {
+        "endpoint": "https://eks.example.test",
+        "certificateAuthority": {"data": "YXV0aG9yaXR5"},
+    },
+    "aws:eks/nodeGroup:NodeGroup": _nothing,
+    "aws:iam/role:Role": lambda name, _: {"name": name, "arn": f"arn:aws:iam::000000000000:role/{name}"},
+    "aws:iam/rolePolicyAttachment:RolePolicyAttachment": _nothing,
+    "aws:kms/alias:Alias": _nothing,
+    "aws:kms/key:Key": lambda name, inputs: {"keyId": name, **_arn(name, inputs)},
     "aws:s3/bucket:Bucket": lambda _, inputs: {"arn": f"arn:aws:s3:::{inputs['bucket']}"},
     "aws:s3/bucketOwnershipControls:BucketOwnershipControls": _nothing,
     "aws:s3/bucketPolicy:BucketPolicy": _nothing,

@@ -5,6 +5,7 @@ from typing import Any, Protocol
 import pulumi
 
 from infra.balancer_kind import BalancerKind
+from infra.cluster.eks import EksCluster
 from infra.cluster.existing import ExistingCluster
 from infra.cluster.kops import KopsCluster
 from infra.cluster_settings import ClusterSettings
@@ -38,7 +39,7 @@ class Driver(Protocol):
         """Declare the cluster that the driver's own settings describe."""
 
 
-DRIVERS: dict[str, Driver] = {"existing": ExistingCluster, "kops": KopsCluster}
+DRIVERS: dict[str, Driver] = {"eks": EksCluster, "existing": ExistingCluster, "kops": KopsCluster}
 """By the word in `cluster.driver`; `config.DRIVERS` lists the same words."""
 
 

@@ -1,6 +1,7 @@
 """What the drivers that make EC2 machines have in common: zones and groups of nodes."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from infra import checks
@@ -43,18 +44,13 @@ def node_groups(
     section: Section, *, zones: tuple[str, ...], platform: str, name: Check = checks.namespace
 ) -> tuple[NodeGroup, ...]:
     """Read the groups under `nodes`, of machines that run the platform, and with names that pass the check."""
-    groups = tuple(_node_group(each, zones=zones, name=name) for each in section.sections("nodes"))
-    names = [each.name for each in groups if each.name]
-    for each in sorted({each for each in names if names.count(each) > 1}):
-        section.refuse("nodes", found=f"two groups called {each!r}", expected="a name for each group")
-    for index, group in enumerate(groups):
-        if platform and group.machine_type and checks.machine_platform(group.machine_type) != platform:
-            found = f"{group.machine_type}, which is {checks.machine_platform(group.machine_type)}"
-            section.refuse(f"nodes[{index}].machineType", found=found, expected=f"{platform}, as image.platform says")
+    groups = tuple(node_group(each, zones=zones, name=name) for each in section.sections("nodes"))
+    together(section, groups, platform=platform)
     return groups
 
 
-def _node_group(section: Section, *, zones: tuple[str, ...], name: Check) -> NodeGroup:
+def node_group(section: Section, *, zones: tuple[str, ...], name: Check) -> NodeGroup:
+    """Read one group and refuse every key of it that nobody has read."""
     group = NodeGroup(
         name=section.text("name", name),
         machine_type=section.text("machineType", checks.machine_type),
@@ -67,3 +63,14 @@ def _node_group(section: Section, *, zones: tuple[str, ...], name: Check) -> Nod
         section.refuse("min", expected=f"at most max, which is {group.max}")
     section.close()
     return group
+
+
+def together(section: Section, groups: Sequence[NodeGroup], *, platform: str) -> None:
+    """Refuse names that are there twice, and machines that do not run the platform."""
+    names = [each.name for each in groups if each.name]
+    for each in sorted({each for each in names if names.count(each) > 1}):
+        section.refuse("nodes", found=f"two groups called {each!r}", expected="a name for each group")
+    for index, group in enumerate(groups):
+        if platform and group.machine_type and checks.machine_platform(group.machine_type) != platform:
+            found = f"{group.machine_type}, which is {checks.machine_platform(group.machine_type)}"
+            section.refuse(f"nodes[{index}].machineType", found=found, expected=f"{platform}, as image.platform says")

@@ -351,7 +351,7 @@ def imported(source: str) -> set[str]:
 
 
 def test_the_nouns_know_nothing_of_each_other_nor_of_the_sandbox() -> None:
-    drivers = ("balancer", "existing", "kops", "machines")
+    drivers = ("balancer", "eks", "eks_versions", "existing", "kops", "machines")
     settings = {
         "infra.balancer_kind",
         "infra.cluster_settings",

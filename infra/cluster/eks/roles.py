@@ -1,0 +1,52 @@
+"""IAM roles that a service of AWS takes on, with AWS's own policies and nothing else."""
+
+import json
+from collections.abc import Sequence
+
+import pulumi
+import pulumi_aws as aws
+
+
+class ServiceRole(pulumi.ComponentResource):
+    """A role and its policies."""
+
+    arn: pulumi.Output[str]
+    policies: Sequence[pulumi.Resource]
+    """The attachments: what needs the role waits for them, and goes before they do."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        service: str,
+        policies: Sequence[str],
+        region: str,
+        actions: Sequence[str] = ("sts:AssumeRole",),
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        """Declare it for a service such as eks.amazonaws.com, with AWS's policies of these names."""
+        super().__init__("ejemplo-django:infra:ServiceRole", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        trust = {"Effect": "Allow", "Principal": {"Service": service}, "Action": list(actions)}
+        role = aws.iam.Role(
+            name, assume_role_policy=json.dumps({"Version": "2012-10-17", "Statement": [trust]}), opts=child
+        )
+        self.policies = [
+            aws.iam.RolePolicyAttachment(
+                f"{name}-{policy}",
+                role=role.name,
+                policy_arn=f"arn:{partition(region)}:iam::aws:policy/{policy}",
+                opts=child,
+            )
+            for policy in policies
+        ]
+        self.arn = role.arn
+        self.register_outputs({"arn": self.arn})
+
+
+def partition(region: str) -> str:
+    """Give the part of AWS that the region is in, as its ARNs have it."""
+    for start, name in {"cn-": "aws-cn", "us-gov-": "aws-us-gov"}.items():
+        if region.startswith(start):
+            return name
+    return "aws"
