@@ -29,7 +29,11 @@ class LaunchTemplate(Ec2Thing):
 
     token = "aws:ec2/launchTemplate:LaunchTemplate"
     title, kind = "EC2 Launch Template", "launch-template"
-    gone = ("InvalidLaunchTemplateId.NotFound", "InvalidLaunchTemplateId.NotFoundException")
+    gone = (
+        "InvalidLaunchTemplateId.NotFound",
+        "InvalidLaunchTemplateId.NotFoundException",
+        "InvalidLaunchTemplateName.NotFoundException",
+    )
     named = "name"
     inputs: ClassVar = {
         "name": str,
@@ -119,6 +123,8 @@ def _read(data: dict[str, Any]) -> Properties:
         "tagSpecifications": [
             {"resourceType": each["ResourceType"], "tags": from_aws(each["Tags"])}
             for each in data.get("TagSpecifications", [])
+            # moto 5.2.5 keeps the template's own tags among what machines are made from, where EC2 takes none.
+            if each["ResourceType"] != LaunchTemplate.kind
         ],
     }
 
