@@ -107,6 +107,14 @@ TOOLS = (
         ldflags="-X k8s.io/component-base/version.gitVersion=v1.34.3",
         download=None,  # published as an image only
     ),
+    Tool(
+        module="authenticator",
+        version="v0.6.13",
+        binaries=("aws-iam-authenticator",),
+        probe=("version", "--short"),
+        ldflags="-X sigs.k8s.io/aws-iam-authenticator/pkg.Version=v0.6.13",
+        download=None,  # its releases' binaries are of other versions than its module
+    ),
 )
 """Kubernetes 1.34 is the newest line that works with Debian 12's containerd 1.6; the cloud controller follows."""
 
