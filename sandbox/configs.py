@@ -11,6 +11,7 @@ import yaml
 
 from sandbox import layout as net
 from sandbox import pki
+from sandbox.cloud import authenticator
 from sandbox.layout import Layout
 from sandbox.services import VOLUME_PLUGINS, aws_environment
 
@@ -23,6 +24,7 @@ def write(layout: Layout) -> None:
     layout.secrets.mkdir(mode=0o700, exist_ok=True)
     _certificates(layout)
     _registry(layout)
+    _authenticator(layout)
     _containerd(layout)
     # There is no flag for it; left alone, dockerd would make a key.json in the host's /etc/docker.
     _json(layout.etc / "docker.json", {"deprecated-key-path": "/var/lib/docker/key.json"})
@@ -80,6 +82,34 @@ def _certificates(layout: Layout) -> None:
     pki.client(layout, "proxy", user="system:kube-proxy")
     pki.client(layout, "cloud-controller", user="cloud-controller-manager", group=masters)
     pki.client(layout, "admin", user="admin", group=masters).rename(layout.kubeconfig)
+
+
+def _authenticator(layout: Layout) -> None:
+    """Its certificate where it looks for one, its way to the mapping, and the API server's way to it."""
+    folder = layout.etc / "authenticator"
+    folder.mkdir(exist_ok=True)
+    pem = pki.server(layout, "authenticator", net.NODE_ADDRESS).read_text()
+    for name in ("cert.pem", "key.pem"):
+        (folder / name).write_text(pem)
+        (folder / name).chmod(0o600)
+    _yaml(folder / "config.yaml", {"server": {"dynamicfilepath": str(folder / "mapping.json")}})
+    cluster = {
+        "server": f"https://{net.NODE_ADDRESS}:{authenticator.PORT}/authenticate",
+        "certificate-authority": str(layout.ca),
+    }
+    _yaml(
+        folder / "webhook.kubeconfig",
+        {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "current-context": "webhook",
+            "clusters": [{"name": "authenticator", "cluster": cluster}],
+            "contexts": [{"name": "webhook", "context": {"cluster": "authenticator", "user": "apiserver"}}],
+            "users": [{"name": "apiserver", "user": {}}],
+        },
+    )
+    if not (folder / "cluster").exists():
+        authenticator.publish(layout, cluster="", mapping=authenticator.NOBODY)
 
 
 def _registry(layout: Layout) -> None:

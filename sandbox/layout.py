@@ -46,6 +46,12 @@ REGISTRY_USER = "sandbox"
 AWS_ENDPOINT = f"http://{NODE_ADDRESS}:4566"
 """Every AWS API, as moto serves it."""
 
+STS_HOST = f"sts.{REGION}.amazonaws.com"
+"""The only name of STS in this region that EKS' authenticator asks about a token; the machine knows it as moto's."""
+
+AWS_USER = "sandbox"
+"""The IAM user whose credentials everything on the sandbox has unless it is given others."""
+
 BASE_IMAGE = "python:3.11-slim-bookworm"
 """The name under which the slim base image is known to the sandbox's Docker daemon."""
 

@@ -198,8 +198,8 @@ def _inside(layout: Layout) -> None:
     _run("mount", "-t", "tmpfs", "tmpfs", "/run")
     Path("/run/lock").mkdir()
     _over("/etc/resolv.conf", f"nameserver {net.NODE_ADDRESS}\n")
-    registry = net.REGISTRY.partition(":")[0]
-    _over("/etc/hosts", f"127.0.0.1 localhost\n{net.NODE_ADDRESS} {net.NODE} {registry}\n")
+    names = " ".join((net.NODE, net.REGISTRY.partition(":")[0], net.STS_HOST))
+    _over("/etc/hosts", f"127.0.0.1 localhost\n{net.NODE_ADDRESS} {names}\n")
     for name, wanted in _KUBELET_SYSCTLS.items():
         # These belong to the whole kernel: let the kubelet find what it wants without changing the host.
         if Path("/proc/sys", name).read_text().strip() != wanted:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sandbox import layout as net
+from sandbox.cloud import authenticator
 from sandbox.cloud.balancer import HEALTH_PORT
 from sandbox.layout import Layout
 
@@ -132,10 +133,19 @@ def table(layout: Layout, tools: dict[str, Path], python: str) -> list[Service]:
                 f"--service-account-key-file={layout.secrets / 'service-account.key'}",
                 f"--service-account-signing-key-file={layout.secrets / 'service-account.key'}",
                 "--allow-privileged=true",
+                f"--authentication-token-webhook-config-file={etc / 'authenticator' / 'webhook.kubeconfig'}",
             ],
             where=f"https://{N}:6443",
             healthy=_https(f"https://{N}:6443/readyz", layout.ca),
             needs=("etcd",),
+        ),
+        Service(
+            name="authenticator",
+            what="EKS' tokens",
+            command=[python, "-u", "-m", "sandbox.cloud.authenticator"],
+            environment={authenticator.BINARY: str(tools["aws-iam-authenticator"])},
+            where=f"https://{N}:{authenticator.PORT}",
+            healthy=_https(f"https://{N}:{authenticator.PORT}/healthz", layout.ca),
         ),
         Service(
             name="controller-manager",

@@ -15,6 +15,7 @@ import dns.resolver
 import trustme
 from moto import mock_aws
 from moto.acm.models import AWSCertificateManagerBackend, CertBundle
+from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.elb.models import ELBBackend, FakeHealthCheck, FakeListener, LoadBalancer
 from moto.moto_api._internal import mock_random
 from moto.route53.models import FakeZone
@@ -22,7 +23,10 @@ from moto.server import main as serve
 
 from sandbox import layout as net
 from sandbox import pki
+from sandbox.cloud import eks, identity
+from sandbox.cloud.change import change
 from sandbox.layout import Layout, here
+from sandbox.services import aws_environment
 
 
 def _issue_from_authority(layout: Layout) -> None:
@@ -68,15 +72,15 @@ def _issue_from_authority(layout: Layout) -> None:
         (folder / f"{self.arn.rpartition('/')[2]}.pem").write_bytes(self.cert + self.key)
         self.status = "ISSUED"
 
-    _change(CertBundle, "generate_cert", generate)
-    _change(CertBundle, "check", check)
+    change(CertBundle, "generate_cert", generate)
+    change(CertBundle, "check", check)
     delete = AWSCertificateManagerBackend.delete_certificate
 
     def delete_certificate(self: AWSCertificateManagerBackend, arn: str) -> None:
         delete(self, arn)
         (folder / f"{arn.rpartition('/')[2]}.pem").unlink(missing_ok=True)
 
-    _change(AWSCertificateManagerBackend, "delete_certificate", delete_certificate)
+    change(AWSCertificateManagerBackend, "delete_certificate", delete_certificate)
 
 
 def _balancers_as_aws_makes_them() -> None:
@@ -90,8 +94,8 @@ def _balancers_as_aws_makes_them() -> None:
         self.health_check = FakeHealthCheck("5", "10", "2", "30", f"TCP:{port}")
         _keep_instance_protocols(self, kwargs["ports"])
 
-    _change(LoadBalancer, "__init__", init)
-    _change(FakeListener, "instance_protocol", "HTTP")  # a property there; each listener's own value covers it
+    change(LoadBalancer, "__init__", init)
+    change(FakeListener, "instance_protocol", "HTTP")  # a property there; each listener's own value covers it
     add = ELBBackend.create_load_balancer_listeners
 
     def create_load_balancer_listeners(self: ELBBackend, name: str, ports: list[dict[str, Any]]) -> Any:
@@ -100,7 +104,7 @@ def _balancers_as_aws_makes_them() -> None:
             _keep_instance_protocols(balancer, ports)
         return balancer
 
-    _change(ELBBackend, "create_load_balancer_listeners", create_load_balancer_listeners)
+    change(ELBBackend, "create_load_balancer_listeners", create_load_balancer_listeners)
 
     def delete_load_balancer_listeners(self: ELBBackend, name: str, ports: list[int]) -> Any:
         balancer = self.get_load_balancer(name)
@@ -108,7 +112,7 @@ def _balancers_as_aws_makes_them() -> None:
         balancer.listeners = [each for each in balancer.listeners if int(each.load_balancer_port) not in ports]
         return balancer
 
-    _change(ELBBackend, "delete_load_balancer_listeners", delete_load_balancer_listeners)
+    change(ELBBackend, "delete_load_balancer_listeners", delete_load_balancer_listeners)
 
 
 def _keep_instance_protocols(balancer: LoadBalancer, ports: list[dict[str, Any]]) -> None:
@@ -116,7 +120,7 @@ def _keep_instance_protocols(balancer: LoadBalancer, ports: list[dict[str, Any]]
     for listener in balancer.listeners:
         wanted = asked.get(str(listener.load_balancer_port))
         if wanted:
-            _change(listener, "instance_protocol", wanted.upper())
+            change(listener, "instance_protocol", wanted.upper())
 
 
 def _records_can_be_made_again() -> None:
@@ -132,17 +136,22 @@ def _records_can_be_made_again() -> None:
             if (each["ResourceRecordSet"]["Name"], each["ResourceRecordSet"]["Type"]) != gone
         ]
 
-    _change(FakeZone, "delete_rrset", delete_rrset)
-
-
-def _change(owner: object, name: str, new: object) -> None:
-    """Set an attribute that moto's types say is fixed."""
-    setattr(owner, name, new)
+    change(FakeZone, "delete_rrset", delete_rrset)
 
 
 def _furnish() -> None:
-    """Make the network and the instance that the node believes to be, through the API like anybody else."""
+    """Make the network and the instance that the node believes to be, through the API like anybody else.
+
+    The one user is whoever has the sandbox's credentials.
+    """
     mock_random.seed(net.CLUSTER)
+    given = aws_environment()
+    identity.user_with_key(
+        DEFAULT_ACCOUNT_ID,
+        name=net.AWS_USER,
+        key_id=given["AWS_ACCESS_KEY_ID"],
+        secret=given["AWS_SECRET_ACCESS_KEY"],
+    )
     ec2 = boto3.client("ec2", region_name=net.REGION)
     tags = [
         {"Key": f"kubernetes.io/cluster/{net.CLUSTER}", "Value": "owned"},
@@ -189,10 +198,13 @@ def main() -> None:
     _issue_from_authority(here())
     _balancers_as_aws_makes_them()
     _records_can_be_made_again()
+    identity.callers_are_told_apart()
+    eks.as_aws_does_it(here())
     inside = mock_aws()  # the server's own backends, reached in process before the first request can arrive
     inside.start()
     _furnish()
     inside.stop(remove_data=False)
+    identity.serve_sts(here())
     serve(["--host", net.NODE_ADDRESS, "--port", net.AWS_ENDPOINT.rpartition(":")[2]])
 
 
