@@ -55,9 +55,7 @@ def write(layout: Layout, tools: dict[str, Path]) -> list[str]:
     for folder in ("stacks", "pulumi", "docker"):
         (layout.root / folder).mkdir(exist_ok=True)
     _link(layout.bin / "kubectl", tools["kubectl"])
-    aws = Path(sys.executable).parent / "aws"
-    if aws.exists():
-        _link(layout.bin / "aws", aws)
+    _link(layout.bin / "aws", Path(sys.executable).parent / "aws")
     stand_ins = _engine(layout, tools["pulumi"]) + [name for name in _PROVIDERS if not _provider(layout, name)]
     given = variables(layout)
     path = f'export PATH="{layout.bin}:$PATH"'
