@@ -15,6 +15,7 @@ from urllib.parse import quote, urlencode
 import urllib3
 import yaml
 
+from sandbox.plugins.kubernetes.credentials import ExecToken
 from sandbox.plugins.kubernetes.kinds import Kind
 from sandbox.plugins.resource import PluginError
 
@@ -75,6 +76,15 @@ def kubeconfig(given: str) -> dict[str, Any]:
     return found
 
 
+def exec_of(config: dict[str, Any]) -> dict[str, Any] | None:
+    """Give the program that the current context's user gets its credentials from, None if there is none."""
+    contexts = {each["name"]: each["context"] for each in config.get("contexts") or ()}
+    users = {each["name"]: each.get("user") or {} for each in config.get("users") or ()}
+    user = users.get(contexts.get(config.get("current-context"), {}).get("user"), {})
+    given: dict[str, Any] | None = user.get("exec")
+    return given
+
+
 def active_cluster(config: dict[str, Any]) -> Any:
     """Give the cluster that the current context names, None if there is none."""
     contexts = {each["name"]: each["context"] for each in config.get("contexts") or ()}
@@ -89,6 +99,11 @@ class Cluster:
         """Connect as a kubeconfig says. Certificates stay in memory: no file of this process outlives it."""
         from kubernetes.config import ConfigException, kube_config
 
+        program = exec_of(config)
+        # The client would ask the program too, and go on as nobody when that fails.
+        self._token = None if program is None else ExecToken(program)
+        if program is not None:
+            config = config | {"users": [{"name": each["name"], "user": {}} for each in config["users"]]}
         with tempfile.TemporaryDirectory() as directory:
             try:
                 self._client: Any = kube_config.new_client_from_config_dict(
@@ -204,9 +219,13 @@ class Cluster:
         body: Object | None = None,
         media: str = "application/json",
         stream: bool = False,
+        refused: str | None = None,
     ) -> Any:
         headers = {"Content-Type": media, "Accept": "application/json, */*"}
         self._client.update_params_for_auth(headers, [], ["BearerToken"])
+        token = None if self._token is None else self._token.get(refused=refused)
+        if token is not None:
+            headers["Authorization"] = f"Bearer {token}"
         try:
             response = self._pool.request(
                 method,
@@ -222,6 +241,16 @@ class Cluster:
                 f"the Kubernetes API server at {self._host} does not answer: {why}. Is the cluster running, "
                 "and is this kubeconfig its own?"
             ) from None
+        if response.status == 401 and token is not None and refused is None:
+            response.release_conn()
+            return self._request(method, path, query, body=body, media=media, stream=stream, refused=token)
+        if response.status == 401:
+            raise RefusedError(
+                f"the Kubernetes API server at {self._host} does not let these credentials in (401). They may have "
+                "expired, or been taken away; on EKS, the cluster may have no access entry for whoever "
+                "`aws sts get-caller-identity` names",
+                status=401,
+            )
         if response.status >= 400:
             raise _refusal(response)
         return response
