@@ -9,11 +9,11 @@ REQUIREMENTS := requirements-dev.txt requirements.txt constraints.txt sandbox/re
 help:  ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
-up: $(VENV)/.installed  ## start the embedded cloud and deploy the program on it
-	@$(VENV)/bin/python -m sandbox up
+up: $(VENV)/.installed  ## start the embedded cloud and deploy the program on it; with DRIVER=eks, on a cluster of EKS'
+	@$(VENV)/bin/python -m sandbox up $(if $(DRIVER),--driver $(DRIVER))
 
 preview: $(VENV)/.installed  ## show what `up` would do
-	@$(VENV)/bin/python -m sandbox preview
+	@$(VENV)/bin/python -m sandbox preview $(if $(DRIVER),--driver $(DRIVER))
 
 status: $(VENV)/.installed  ## what runs, where, and what was healed
 	@$(VENV)/bin/python -m sandbox status

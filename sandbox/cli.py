@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Annotated, Literal
 
 import typer
 from rich import box
@@ -37,34 +38,39 @@ app = typer.Typer(
 console = Console(highlight=False, soft_wrap=True)
 
 
+Driver = Annotated[
+    Literal["existing", "eks"], typer.Option(help="Who makes the cluster: nobody, or EKS; each has a stack of its own.")
+]
+
+
 @app.command()
-def up() -> None:
+def up(driver: Driver = "existing") -> None:
     """Start the cloud, deploy the program on it, and say where everything is."""
     with _errors():
         began = time.monotonic()
-        layout = here()
-        table = _start(layout)
-        _pulumi(layout, "up", "--yes", "--refresh", "--stack", environment.STACK)
+        layout, stack = here(), environment.STACKS[driver]
+        table = _start(layout, stack)
+        _pulumi(layout, "up", stack, "--yes", "--refresh")
         _show(layout, table)
-        _site(layout)
+        _site(layout, stack)
         console.print(f"[bold green]Up[/] after {time.monotonic() - began:.0f} s.")
 
 
 @app.command()
-def start() -> None:
+def start(driver: Driver = "existing") -> None:
     """Start the cloud alone, with an empty or its present stack."""
     with _errors():
         layout = here()
-        _show(layout, _start(layout))
+        _show(layout, _start(layout, environment.STACKS[driver]))
 
 
 @app.command()
-def preview() -> None:
+def preview(driver: Driver = "existing") -> None:
     """Show what `up` would do; starts the cloud when it does not run."""
     with _errors():
-        layout = here()
-        _start(layout)
-        _pulumi(layout, "preview", "--diff", "--stack", environment.STACK)
+        layout, stack = here(), environment.STACKS[driver]
+        _start(layout, stack)
+        _pulumi(layout, "preview", stack, "--diff")
 
 
 @app.command()
@@ -78,7 +84,8 @@ def status() -> None:
         tools = {name: layout.bin / name for tool in toolchain.TOOLS for name in tool.binaries}
         if not _show(layout, services.table(layout, tools, sys.executable)):
             raise typer.Exit(1)
-        _site(layout)
+        for stack in environment.deployed(layout):
+            _site(layout, stack)
 
 
 @app.command()
@@ -101,7 +108,7 @@ def down() -> None:
         console.print(f"Nothing is left but the cache, {layout.cache} ({time.monotonic() - began:.0f} s).")
 
 
-def _start(layout: Layout) -> list[services.Service]:
+def _start(layout: Layout, stack: str) -> list[services.Service]:
     if os.geteuid() != 0:
         raise SandboxError(
             "The sandbox cannot start.",
@@ -134,7 +141,7 @@ def _start(layout: Layout) -> list[services.Service]:
     stand_ins = environment.write(layout, tools)
     if stand_ins:
         console.print(f"Stand-ins in place of Pulumi's official plugins: {', '.join(stand_ins)}.")
-    environment.select_stack(layout)
+    environment.select_stack(layout, stack)
     return table
 
 
@@ -149,9 +156,10 @@ def _resolve(tool: toolchain.Tool, layout: Layout, progress: Progress) -> dict[s
     return found
 
 
-def _pulumi(layout: Layout, *arguments: str) -> None:
+def _pulumi(layout: Layout, verb: str, stack: str, *options: str) -> None:
     """Run the engine on the terminal. Raises SandboxError when it fails or is interrupted."""
-    environment.release_abandoned_lock(layout)
+    environment.release_abandoned_lock(layout, stack)
+    arguments = (verb, *options, "--stack", stack)
     command = [str(layout.bin / "pulumi"), *arguments]
     process = subprocess.Popen(command, cwd=layout.checkout, env=os.environ | environment.variables(layout))
     # Ctrl-C reaches the engine by itself: let it end in order, and keep the state.
@@ -187,10 +195,10 @@ def _show(layout: Layout, table: list[services.Service]) -> bool:
     return all(state.running for state in states)
 
 
-def _url(layout: Layout) -> str | None:
-    """The deployed site's URL, or None while nothing is deployed."""
+def _url(layout: Layout, stack: str) -> str | None:
+    """The URL of the stack's site, or None while it is not deployed."""
     said = subprocess.run(
-        [str(layout.bin / "pulumi"), "stack", "output", "url", "--stack", environment.STACK],
+        [str(layout.bin / "pulumi"), "stack", "output", "url", "--stack", stack],
         cwd=layout.checkout,
         env=os.environ | environment.variables(layout),
         capture_output=True,
@@ -200,11 +208,11 @@ def _url(layout: Layout) -> str | None:
     return said.stdout.strip() if said.returncode == 0 else None
 
 
-def _site(layout: Layout) -> None:
-    """Visit the site, and say how to do so by hand. Raises SandboxError when it does not answer within 30 s."""
-    url = _url(layout)
+def _site(layout: Layout, stack: str) -> None:
+    """Visit the stack's site, and say how to do so by hand. Raises SandboxError when it does not answer within 30 s."""
+    url = _url(layout, stack)
     if url is None:
-        console.print("Nothing is deployed: `make up` deploys.")
+        console.print(f"The stack {stack} is not deployed: `make up` deploys.")
         return
     deadline = time.monotonic() + 30  # a new balancer is in service within seconds
     while True:

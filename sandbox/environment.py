@@ -17,13 +17,19 @@ from sandbox.layout import Layout
 from sandbox.services import aws_environment
 
 PASSPHRASE = "local-only"
-"""What the secrets of the stack `local` are encrypted with: public, as they are made for one machine."""
+"""What the secrets of the sandbox's stacks are encrypted with: public, as they are made for one machine."""
 
 _STAND_IN = "stand-in"
 """The file beside a stand-in that tells it from an official plugin."""
 
 STACK = "local"
-"""The stack that runs on the sandbox."""
+"""The stack that runs on the sandbox unless another driver is asked for."""
+
+STACKS = {"existing": STACK, "eks": "local-eks"}
+"""The sandbox's stacks by the driver of their cluster."""
+
+_NAMESPACES = {"local-eks": "eks"}
+"""The namespace of a stack that does not have `default`: one API server serves them all."""
 
 _PROVIDERS = ("aws", "docker", "kubernetes")
 """The providers that the program uses, each with a stand-in `sandbox.plugins.<name>`."""
@@ -111,25 +117,44 @@ def _provider(layout: Layout, name: str) -> bool:
     return False
 
 
-def select_stack(layout: Layout) -> None:
-    """Make the stack `local`, or select it when it is there."""
-    _pulumi(layout, "stack", "select", "--create", STACK)
+def select_stack(layout: Layout, stack: str) -> None:
+    """Make the stack and its namespace, or select it when it is there."""
+    _pulumi(layout, "stack", "select", "--create", stack)
+    if stack in _NAMESPACES:
+        namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": _NAMESPACES[stack]}}
+        _run(layout, [str(layout.bin / "kubectl"), "apply", "--filename=-"], stdin=json.dumps(namespace))
 
 
-def release_abandoned_lock(layout: Layout) -> None:
+def deployed(layout: Layout) -> list[str]:
+    """Those of the sandbox's stacks that have been made."""
+    folder = layout.root / "stacks" / ".pulumi" / "stacks"
+    return [stack for stack in STACKS.values() if any(folder.glob(f"*/{stack}.json"))]
+
+
+def release_abandoned_lock(layout: Layout, stack: str) -> None:
     """Release the stack when the engines that locked it were killed: nobody else would. A living one keeps it."""
-    locks = list((layout.root / "stacks" / ".pulumi" / "locks").rglob("*.json"))
+    locks = list((layout.root / "stacks" / ".pulumi" / "locks").glob(f"**/{stack}/*.json"))
     if locks and not any(psutil.pid_exists(json.loads(lock.read_text())["pid"]) for lock in locks):
-        _pulumi(layout, "cancel", "--yes", "--stack", STACK)
+        _pulumi(layout, "cancel", "--yes", "--stack", stack)
 
 
 def _pulumi(layout: Layout, *arguments: str) -> None:
-    command = [str(layout.bin / "pulumi"), *arguments]
-    environment = os.environ | variables(layout)
-    said = subprocess.run(command, cwd=layout.checkout, env=environment, check=False, capture_output=True, text=True)
+    _run(layout, [str(layout.bin / "pulumi"), *arguments])
+
+
+def _run(layout: Layout, command: list[str], *, stdin: str | None = None) -> None:
+    said = subprocess.run(
+        command,
+        cwd=layout.checkout,
+        env=os.environ | variables(layout),
+        input=stdin,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
     if said.returncode:
         raise SandboxError(
-            f"`pulumi {' '.join(arguments)}` failed.",
+            f"`{' '.join([Path(command[0]).name, *command[1:]])}` failed.",
             why=said.stderr.strip() or said.stdout.strip(),
             do="When nothing else helps, `make down` and `make up` start afresh.",
         )
