@@ -5,7 +5,9 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 import time
+import venv
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -163,6 +165,15 @@ def label(urn: str) -> str:
 def declared(labels: set[str]) -> set[str]:
     """Those among the labels that a plan shows: all but the default providers, the engine's own business."""
     return {each for each in labels if not (each.startswith("pulumi:providers:") and " default" in each)}
+
+
+def packages_of_the_suite(folder: Path) -> Path:
+    """Make `.venv` in a folder, in which the suite's own packages are found; where packages are installed there."""
+    environment = folder / ".venv"
+    venv.create(environment, with_pip=True)
+    [packages] = environment.glob("lib/python*/site-packages")
+    (packages / "of-the-suite.pth").write_text(sysconfig.get_path("purelib"))
+    return packages
 
 
 def edited(file: Path, changes: Mapping[str, str]) -> None:

@@ -2,8 +2,6 @@
 
 import json
 import shutil
-import sysconfig
-import venv
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +12,7 @@ import pytest
 from sandbox.layout import Layout
 from tests.e2e import cloud
 from tests.e2e.site import Site
-from tests.e2e.stack import Done, Stack, edited
+from tests.e2e.stack import Done, Stack, edited, packages_of_the_suite
 from tests.e2e.waiting import eventually
 
 pytestmark = pytest.mark.timeout(300, func_only=True)
@@ -74,10 +72,7 @@ def _deployed(stack: Stack, folder: Path) -> Iterator[Stack]:
 
 def _installed(consumer: Stack) -> Stack:
     """Run `pulumi install` where the suite's own packages are found already: what is installed is the local ones."""
-    environment = consumer.folder / ".venv"
-    venv.create(environment, with_pip=True)
-    [packages] = environment.glob("lib/python*/site-packages")
-    (packages / "of-the-suite.pth").write_text(sysconfig.get_path("purelib"))
+    packages = packages_of_the_suite(consumer.folder)
     consumer.run("pulumi", "install", "--no-plugins", timeout=600)
     assert list(packages.glob("ejemplo_django_outputs/__init__.py")), "the contract was not installed"
     return consumer
