@@ -1,8 +1,8 @@
 """The balancers' data plane: carries traffic as the ELB API says, through one haproxy.
 
-Every second it reads what is there - balancers, listeners, certificates, health checks, registered instances - and
-renders haproxy's configuration from that alone. Like ELB, it takes each balancer's address from the balancer's
-subnet by creating a network interface in it; the name server finds the address there.
+Every second it reads what is there - balancers of both kinds, with their listeners, certificates, health checks and
+instances - and renders haproxy's configuration from that alone. Like ELB, it takes each balancer's address from the
+balancer's subnet by creating a network interface in it; the name server finds the address there.
 """
 
 import ipaddress
@@ -17,6 +17,8 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from sandbox import layout as net
+from sandbox.cloud import elb
+from sandbox.cloud.elb import Balancer
 from sandbox.layout import Layout, here
 
 DOMAIN = ".elb.amazonaws.com."
@@ -55,57 +57,51 @@ def addresses(ec2: Any, dns_name: str) -> list[str]:
     return [interface["PrivateIpAddress"] for interface in found["NetworkInterfaces"]]
 
 
-def render(
-    balancer: Mapping[str, Any], *, address: str, idle: int, instances: Mapping[str, str], certificates: Path
-) -> str:
+def render(balancer: Balancer, *, address: str, hosts: Mapping[str, str], certificates: Path) -> str:
     """Haproxy's sections for one balancer.
 
-    `idle` is its idle timeout in seconds, `instances` the private address of each registered instance, `certificates`
-    the folder with a PEM per certificate id. The X-Forwarded-* headers are those of
+    `hosts` is the private address of each instance, `certificates` the folder with a PEM per certificate id. The
+    X-Forwarded-* headers are those of
     https://docs.aws.amazon.com/elasticloadbalancing/latest/classic/x-forwarded-headers.html.
     """
-    return "\n".join(_sections(balancer, address, idle, instances, certificates)) + "\n"
+    return "\n".join(_sections(balancer, address, hosts, certificates)) + "\n"
 
 
-def _sections(
-    balancer: Mapping[str, Any], address: str, idle: int, instances: Mapping[str, str], certificates: Path
-) -> Iterator[str]:
-    check = balancer["HealthCheck"]
-    _, _, target = check["Target"].partition(":")
-    checks = f"{balancer['LoadBalancerName']}-health"
-    # An instance is looked at once, whatever the listeners: all of them see it healthy at the same moment.
-    yield f"backend {checks}"
-    for instance, host in instances.items():
-        yield (
-            f"  server {instance} {host}:{target.partition('/')[0]} check inter {check['Interval']}s"
-            f" rise {check['HealthyThreshold']} fall {check['UnhealthyThreshold']}"
-        )
-    for listener in (description["Listener"] for description in balancer["ListenerDescriptions"]):
-        name, port = (
-            f"{balancer['LoadBalancerName']}-{listener['LoadBalancerPort']}",
-            listener["LoadBalancerPort"],
-        )
-        http = listener["Protocol"] in ("HTTP", "HTTPS")
-        bind = f"{address}:{port}"
-        if listener["Protocol"] in ("HTTPS", "SSL"):
-            pem = certificates / f"{listener['SSLCertificateId'].rpartition('/')[2]}.pem"
+def _sections(balancer: Balancer, address: str, hosts: Mapping[str, str], certificates: Path) -> Iterator[str]:
+    # A target is looked at once, whatever the listeners: all of them see it healthy at the same moment.
+    checks = {each.check: f"{balancer.name}-health-{each.check.port}" for each in balancer.listeners}
+    for check, name in checks.items():
+        yield f"backend {name}"
+        if check.path:
+            yield f"  option httpchk GET {check.path}"
+        for instance in dict.fromkeys(i for each in balancer.listeners if each.check == check for i in each.instances):
+            yield (
+                f"  server {instance} {hosts[instance]}:{check.port} check inter {check.interval}s"
+                f" rise {check.rise} fall {check.fall}"
+            )
+    for listener in balancer.listeners:
+        name, mode = f"{balancer.name}-{listener.port}", "http" if listener.http else "tcp"
+        bind = f"{address}:{listener.port}"
+        if listener.tls:
+            pem = certificates / f"{listener.certificate.rpartition('/')[2]}.pem"
             if not pem.exists():
                 continue  # not issued: ELB would not have taken the listener
             bind += f" ssl crt {pem}"
         yield f"frontend {name}"
-        yield f"  mode {'http' if http else 'tcp'}"
+        yield f"  mode {mode}"
         yield f"  bind {bind}"
-        yield f"  timeout client {idle}s"
-        if http:
+        yield f"  timeout client {balancer.idle}s"
+        if listener.http:
             yield "  option forwardfor"
-            yield f"  http-request set-header X-Forwarded-Proto {listener['Protocol'].lower()}"
-            yield f"  http-request set-header X-Forwarded-Port {port}"
+            yield f"  http-request set-header X-Forwarded-Proto {listener.protocol.lower()}"
+            yield f"  http-request set-header X-Forwarded-Port {listener.port}"
         yield f"  default_backend {name}"
         yield f"backend {name}"
-        yield f"  mode {'http' if http else 'tcp'}"
-        yield f"  timeout server {idle}s"
-        for instance, host in instances.items():
-            yield f"  server {instance} {host}:{listener['InstancePort']} track {checks}/{instance}"
+        yield f"  mode {mode}"
+        yield f"  timeout server {balancer.idle}s"
+        for instance in listener.instances:
+            track = f"{checks[listener.check]}/{instance}"
+            yield f"  server {instance} {hosts[instance]}:{listener.target_port} track {track}"
 
 
 class _DataPlane:
@@ -114,6 +110,7 @@ class _DataPlane:
     def __init__(self, layout: Layout) -> None:
         self._certificates = layout.certificates
         self._elb = boto3.client("elb", region_name=net.REGION)
+        self._elbv2 = boto3.client("elbv2", region_name=net.REGION)
         self._ec2 = boto3.client("ec2", region_name=net.REGION)
         CONFIG.write_text(_GLOBAL)
         # It must not outlive this process: its successor could not listen.
@@ -122,9 +119,9 @@ class _DataPlane:
 
     def follow(self) -> None:
         """Read the API once, and apply what is new."""
-        balancers = self._elb.describe_load_balancers()["LoadBalancerDescriptions"]
-        held = {balancer["DNSName"]: self._address(balancer) for balancer in balancers}
-        config = _GLOBAL + "".join(self._render(balancer, held[balancer["DNSName"]]) for balancer in balancers)
+        balancers = [*elb.classic(self._elb), *elb.network(self._elbv2)]
+        held = {balancer.dns_name: self._address(balancer) for balancer in balancers}
+        config = _GLOBAL + "".join(self._render(balancer, held[balancer.dns_name]) for balancer in balancers)
         if config == self._applied:
             return
         self._listen_on(set(held.values()))
@@ -142,29 +139,27 @@ class _DataPlane:
         """Haproxy's exit status, or None while it runs."""
         return self._haproxy.poll()
 
-    def _render(self, balancer: Mapping[str, Any], address: str) -> str:
-        attributes = self._elb.describe_load_balancer_attributes(LoadBalancerName=balancer["LoadBalancerName"])
-        ids = [instance["InstanceId"] for instance in balancer["Instances"]]
+    def _render(self, balancer: Balancer, address: str) -> str:
+        ids = sorted({instance for listener in balancer.listeners for instance in listener.instances})
         reservations = self._ec2.describe_instances(InstanceIds=ids)["Reservations"] if ids else []
         return render(
             balancer,
             address=address,
-            idle=attributes["LoadBalancerAttributes"]["ConnectionSettings"]["IdleTimeout"],
-            instances={i["InstanceId"]: i["PrivateIpAddress"] for r in reservations for i in r["Instances"]},
+            hosts={i["InstanceId"]: i["PrivateIpAddress"] for r in reservations for i in r["Instances"]},
             certificates=self._certificates,
         )
 
-    def _address(self, balancer: Mapping[str, Any]) -> str:
-        for address in addresses(self._ec2, balancer["DNSName"]):
+    def _address(self, balancer: Balancer) -> str:
+        for address in addresses(self._ec2, balancer.dns_name):
             return address
         interfaces = self._ec2.describe_network_interfaces()["NetworkInterfaces"]
         taken = {interface["PrivateIpAddress"] for interface in interfaces}
         hosts = list(ipaddress.IPv4Network(net.NETWORK).hosts())[_FIRST_HOST - 1 :]
         address = next(str(host) for host in hosts if str(host) not in taken)
         self._ec2.create_network_interface(
-            SubnetId=balancer["Subnets"][0],
+            SubnetId=balancer.subnet,
             PrivateIpAddress=address,
-            Description=f"ELB {balancer['DNSName']}",
+            Description=f"ELB {balancer.dns_name}",
         )
         return address
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from importlib.metadata import version
 
+from sandbox.plugins.aws import elb
 from sandbox.plugins.aws.alarm import MetricAlarm
 from sandbox.plugins.aws.bucket import Bucket
 from sandbox.plugins.aws.bucket_encryption import BucketEncryption
@@ -18,7 +19,6 @@ from sandbox.plugins.aws.eks.access import AccessEntry, AccessPolicyAssociation
 from sandbox.plugins.aws.eks.addon import Addon
 from sandbox.plugins.aws.eks.cluster import Cluster
 from sandbox.plugins.aws.eks.node_group import NodeGroup
-from sandbox.plugins.aws.elb import get_hosted_zone_id
 from sandbox.plugins.aws.gateway import Eip, InternetGateway, NatGateway
 from sandbox.plugins.aws.health_check import HealthCheck
 from sandbox.plugins.aws.iam import Role, RolePolicyAttachment
@@ -92,4 +92,4 @@ def plugin() -> Plugin:
 
 def _build(config: Properties) -> tuple[Sequence[ResourceType], Sequence[Function]]:
     aws = connect(config)
-    return [make(aws) for make in TYPES], [get_hosted_zone_id(aws.region)]
+    return [make(aws) for make in TYPES], elb.functions(aws.region)
