@@ -1,0 +1,341 @@
+"""A cluster that somebody else looks after: what its kubeconfig must be good for, and what becomes of another one."""
+
+import base64
+import copy
+import datetime
+import json
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from typing import Any
+
+import pytest
+import trustme
+import yaml
+
+from infra.balancer_kind import BalancerKind
+from infra.cluster.access import fitness
+from infra.config import Needs
+from infra.finding import Finding, State
+from sandbox import layout as net
+from sandbox import pki
+from sandbox.layout import Layout
+from tests.e2e import cloud
+from tests.e2e.site import Site
+from tests.e2e.stack import Change, Stack
+from tests.e2e.waiting import eventually
+
+pytestmark = pytest.mark.timeout(300, func_only=True)
+
+SPACE, ACCOUNT = "e2e-existing", "deployer"
+DOMAIN = "existing.example.test"
+NEEDS = Needs(
+    namespace=SPACE,
+    platform="linux/amd64",
+    balancer=BalancerKind.NLB,
+    service="ejemplo-django-service",
+    tls_secret="",
+)
+RIGHTS = [
+    (group, resource, verb)
+    for resources, verbs in ((fitness.OWN, fitness.OWN_VERBS), (fitness.WATCHED, fitness.WATCHED_VERBS))
+    for group, resource in resources
+    for verb in verbs
+]
+
+
+def grant(stack: Stack, rights: list[tuple[str, str, str]]) -> None:
+    """Let the account do these and nothing else."""
+    rules = [{"apiGroups": [group], "resources": [resource], "verbs": [verb]} for group, resource, verb in rights]
+    role = {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "Role",
+        "metadata": {"name": ACCOUNT, "namespace": SPACE},
+        "rules": rules,
+    }
+    stack.kubectl("apply", "--filename=-", stdin=json.dumps(role))
+
+
+@pytest.fixture(scope="module")
+def account(stack: Stack) -> Iterator[str]:
+    """The kubeconfig of a user who may do in one namespace what the program needs, and nothing anywhere else."""
+    stack.kubectl("create", "namespace", SPACE)
+    try:
+        stack.kubectl("create", "serviceaccount", ACCOUNT, f"--namespace={SPACE}")
+        grant(stack, RIGHTS)
+        binding = (f"--role={ACCOUNT}", f"--serviceaccount={SPACE}:{ACCOUNT}", f"--namespace={SPACE}")
+        stack.kubectl("create", "rolebinding", ACCOUNT, *binding)
+        token = stack.kubectl("create", "token", ACCOUNT, f"--namespace={SPACE}").strip()
+        yield of_user(stack.layout, {"token": token})
+    finally:
+        stack.kubectl("delete", "namespace", SPACE)
+
+
+def of_user(layout: Layout, user: dict[str, str], *, server: str = "", ca: bytes = b"") -> str:
+    """The sandbox's kubeconfig with another user, and, if wanted, another address or authority."""
+    document = copy.deepcopy(yaml.safe_load(layout.kubeconfig.read_text()))
+    document["users"][0]["user"] = user
+    cluster = document["clusters"][0]["cluster"]
+    if server:
+        cluster |= {"server": server, "tls-server-name": net.NODE_ADDRESS}
+    if ca:
+        cluster["certificate-authority-data"] = base64.b64encode(ca).decode()
+    return yaml.safe_dump(document)
+
+
+def certificate(layout: Layout, *, end: datetime.datetime | None = None) -> dict[str, str]:
+    """A certificate of the cluster's authority for its administrator, new each time; kops' are for 18 hours too."""
+    leaf = pki.authority(layout).issue_cert(
+        "admin.sandbox",
+        common_name="admin",
+        organization_name="system:masters",
+        not_before=end - datetime.timedelta(hours=18) if end else None,
+        not_after=end,
+    )
+    return {
+        "client-certificate-data": base64.b64encode(leaf.cert_chain_pems[0].bytes()).decode(),
+        "client-key-data": base64.b64encode(leaf.private_key_pem.bytes()).decode(),
+    }
+
+
+@contextmanager
+def another_address() -> Iterator[str]:
+    """The API server at another address: what comes there is passed on."""
+
+    def carry(source: socket.socket, sink: socket.socket) -> None:
+        with closing(sink):
+            while data := source.recv(65536):
+                sink.sendall(data)
+
+    def serve() -> None:
+        while True:
+            try:
+                near, _ = listener.accept()
+            except OSError:  # closed: the end
+                return
+            far = socket.create_connection((net.NODE_ADDRESS, 6443))
+            for pair in ((near, far), (far, near)):
+                threading.Thread(target=carry, args=pair, daemon=True).start()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=serve, daemon=True).start()
+        yield f"https://127.0.0.1:{listener.getsockname()[1]}"
+        listener.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.fixture(scope="module")
+def other(stack: Stack, account: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A stack of the same program in the account's namespace, behind a network balancer, not brought up."""
+    made = stack.copied(tmp_path_factory.mktemp("existing") / "program", name="existing")
+    configure(made, account)
+    made.pulumi("stack", "init", "--no-select")
+    yield made
+    made.pulumi("stack", "rm", "--yes", "--force")
+
+
+def configure(stack: Stack, kubeconfig: str, **cluster: object) -> None:
+    """Give the stack its configuration, with the kubeconfig in a file unless `cluster` says otherwise."""
+    (stack.folder / "kubeconfig").write_text(kubeconfig)
+    document = yaml.safe_load((stack.layout.checkout / "Pulumi.local.yaml").read_text())
+    document["config"] |= {
+        "ejemplo-django:domain": DOMAIN,
+        "ejemplo-django:namespace": SPACE,
+        "ejemplo-django:cluster": {
+            "driver": "existing",
+            "name": DOMAIN,
+            "balancer": "nlb",
+            **(cluster or {"kubeconfigFile": "kubeconfig"}),
+        },
+    }
+    (stack.folder / f"Pulumi.{stack.name}.yaml").write_text(yaml.safe_dump(document))
+
+
+def refused(stack: Stack) -> str:
+    """What a preview says that fails, for a stack of which nothing is made."""
+    preview = stack.pulumi("preview", check=False)
+    assert preview.code != 0
+    assert "Traceback" not in preview.said
+    return preview.said
+
+
+# What a preview refuses.
+
+
+@pytest.mark.parametrize("right", RIGHTS, ids=lambda right: "-".join(filter(None, right)))
+def test_a_missing_right_is_named(stack: Stack, account: str, right: tuple[str, str, str]) -> None:
+    grant(stack, [each for each in RIGHTS if each != right])
+    group, resource, verb = right
+    _, reached = fitness.reach(account)
+    assert reached is not None
+
+    def named() -> Finding:
+        found = fitness.rights(reached, NEEDS)
+        expected = f"{verb} {resource}{'.' if group else ''}{group} in {SPACE}"
+        assert found.found == f"system:serviceaccount:{SPACE}:{ACCOUNT} may not {expected}"
+        return found
+
+    assert eventually(named, within=10).state == State.MISSING  # the authorizer learns of a new role by a watch
+
+
+def test_a_preview_names_every_missing_right_and_makes_nothing(stack: Stack, other: Stack, account: str) -> None:
+    lacking = [("", "secrets", "create"), ("apps", "replicasets", "watch")]
+    grant(stack, [each for each in RIGHTS if each not in lacking])
+    before = cloud.aws()
+    said = refused(other)
+    assert "may not create secrets; watch replicasets.apps" in said
+    assert f"--serviceaccount {SPACE}:{ACCOUNT}" in said
+    assert cloud.aws() == before
+    grant(stack, RIGHTS)
+
+
+def test_a_certificate_that_ended_is_told(other: Stack, layout: Layout) -> None:
+    end = datetime.datetime(2025, 1, 2, 3, 4, 5, tzinfo=datetime.UTC)
+    configure(other, of_user(layout, certificate(layout, end=end)))
+    said = refused(other)
+    assert "does not know the kubeconfig's user" in said
+    assert "2025-01-02T03:04:05" in said
+
+
+def test_a_server_of_another_authority_is_told(layout: Layout) -> None:
+    found, _ = fitness.reach(of_user(layout, certificate(layout), ca=trustme.CA().cert_pem.bytes()))
+    assert "an authority that the kubeconfig does not name" in found.found
+
+
+def test_a_server_that_is_not_there_is_told_in_time(other: Stack, layout: Layout) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        address = f"https://127.0.0.1:{probe.getsockname()[1]}"
+        configure(other, of_user(layout, certificate(layout), server=address))
+        assert f"{address} refuses connections" in refused(other)
+
+
+def test_a_stack_without_such_an_output_is_named_with_the_key(other: Stack, account: str) -> None:
+    configure(other, account, kubeconfigStack="organization/ejemplo-django/local", kubeconfigOutput="admin")
+    said = refused(other)
+    assert "The stack organization/ejemplo-django/local has no output admin" in said
+
+
+# Brought up, with the rights that are asked for and no other.
+
+
+@pytest.fixture(scope="module")
+def up(stack: Stack, other: Stack, account: str) -> Iterator[Change]:
+    """The `up` of the other stack by the account, and in the end what took it down."""
+    grant(stack, RIGHTS)
+    configure(other, account)
+    before = cloud.aws()
+    try:
+        yield other.change("up")
+    finally:
+        configure(other, account)
+        other.change("destroy")
+    assert cloud.aws() == before, "no balancer leaves anything behind"
+
+
+@pytest.fixture
+def nlb(up: Change, layout: Layout) -> Site:
+    """The site behind the network balancer."""
+    return Site(host=f"ejemplo-django.{DOMAIN}", ca=layout.ca)
+
+
+def test_the_rights_that_are_asked_for_are_enough(up: Change, nlb: Site) -> None:
+    (balancer,) = cloud.client("elbv2").describe_load_balancers()["LoadBalancers"]
+    assert balancer["Type"] == "network"
+    assert eventually(nlb.page, within=20).status == 200
+
+
+def test_behind_a_network_balancer_every_request_is_one_by_https_whatever_it_says(nlb: Site) -> None:
+    for claim in ("http", "https", "nonsense"):
+        answer = nlb.ask(headers={"X-Forwarded-Proto": claim})
+        assert answer.status == 200, "redirected, it would be for ever"
+        assert "Strict-Transport-Security" in answer.headers
+
+
+def test_a_network_balancer_takes_no_plain_http(nlb: Site) -> None:
+    with pytest.raises(ConnectionRefusedError):
+        nlb.ask(scheme="http")
+
+
+def pods(stack: Stack) -> set[str]:
+    found: dict[str, Any] = stack.objects("pods", f"--namespace={SPACE}")
+    return {each["metadata"]["uid"] for each in found["items"]}
+
+
+def test_another_certificate_and_address_change_nothing_in_the_cluster(
+    up: Change, stack: Stack, other: Stack, layout: Layout
+) -> None:
+    before = pods(stack)
+    objects = cloud.cluster(stack)
+    with another_address() as server:
+        configure(other, of_user(layout, certificate(layout), server=server))
+        plan = other.plan()
+        change = other.change("up")
+    for each in (plan, change):
+        assert set(each.operations) <= {"pulumi:providers:kubernetes cluster"}
+        assert set(each.operations.values()) <= {"update"}
+    assert pods(stack) == before
+    assert cloud.cluster(stack) == objects
+
+
+def test_the_kubeconfig_of_another_stack_is_as_good_and_stays_secret(
+    up: Change, stack: Stack, other: Stack, account: str
+) -> None:
+    configure(other, account, kubeconfigStack="organization/ejemplo-django/local")
+    change = other.change("up")
+    changed = {each for each in change.operations if not each.startswith("pulumi:pulumi:StackReference ")}
+    assert changed <= {"pulumi:providers:kubernetes cluster"}
+    assert other.outputs()["kubeconfig"] == "[secret]"
+
+
+def test_a_kubeconfig_as_an_encrypted_text_is_as_good(up: Change, other: Stack, account: str) -> None:
+    configure(other, account, name=DOMAIN)
+    key = ("--path", "ejemplo-django:cluster.kubeconfig")
+    other.run("pulumi", "config", "set", "--secret", *key, f"--stack={other.name}", stdin=account)
+    text = (other.folder / f"Pulumi.{other.name}.yaml").read_text()
+    assert "secure:" in text
+    assert set(other.plan().operations.values()) <= {"update", "delete"}  # delete: the reference to another stack
+
+
+def test_without_a_balancer_of_awss_the_pods_end_tls_and_take_up_a_renewed_certificate(
+    up: Change, stack: Stack, other: Stack, account: str, layout: Layout
+) -> None:
+    host = f"ejemplo-django.{DOMAIN}"
+    first, renewed = (pki.authority(layout).issue_cert(host) for _ in range(2))
+    stack.kubectl("apply", "--filename=-", stdin=json.dumps(tls_secret(first)))
+    configure(other, account, kubeconfigFile="kubeconfig", balancer="none")
+    document = yaml.safe_load((other.folder / f"Pulumi.{other.name}.yaml").read_text())
+    document["config"]["ejemplo-django:app"] = {"tlsSecret": "site-tls"}
+    (other.folder / f"Pulumi.{other.name}.yaml").write_text(yaml.safe_dump(document))
+    change = other.change("up")
+    services = [operation for label, operation in change.steps if label == "kubernetes:core/v1:Service web-service"]
+    assert any("replace" in each for each in services), "a balancer of another kind would be left behind"
+    assert cloud.client("elbv2").describe_load_balancers()["LoadBalancers"] == []
+    site = Site(host=host, ca=layout.ca)
+
+    def serves(leaf: trustme.LeafCert) -> None:
+        with closing(site.connect()) as connection:
+            found = connection.sock.getpeercert(binary_form=True)
+        assert ssl.DER_cert_to_PEM_cert(found).encode() == leaf.cert_chain_pems[0].bytes()
+
+    eventually(lambda: serves(first), within=30)
+    answer = site.ask(headers={"X-Forwarded-Proto": "http"})
+    assert answer.status == 200
+    assert "Strict-Transport-Security" in answer.headers
+    before = pods(stack)
+    stack.kubectl("apply", "--filename=-", stdin=json.dumps(tls_secret(renewed)))
+    eventually(lambda: serves(renewed), within=120)  # the kubelet looks at its Secrets about once a minute
+    assert pods(stack) == before
+
+
+def tls_secret(leaf: trustme.LeafCert) -> dict[str, Any]:
+    """The Secret with the pods' certificate."""
+    data = {"tls.crt": leaf.cert_chain_pems[0].bytes(), "tls.key": leaf.private_key_pem.bytes()}
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": "site-tls", "namespace": SPACE},
+        "type": "kubernetes.io/tls",
+        "data": {name: base64.b64encode(each).decode() for name, each in data.items()},
+    }
