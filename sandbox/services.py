@@ -46,7 +46,8 @@ def table(layout: Layout, tools: dict[str, Path], python: str) -> list[Service]:
             name="moto",
             what="AWS API",
             command=[python, "-u", "-m", "sandbox.cloud.moto"],
-            environment={name: value for name, value in aws.items() if name != "AWS_ENDPOINT_URL"},
+            environment={name: value for name, value in aws.items() if name != "AWS_ENDPOINT_URL"}
+            | {"MOTO_IAM_LOAD_MANAGED_POLICIES": "true"},  # AWS's own, which every account has
             where=net.AWS_ENDPOINT,
             healthy=_http(f"{net.AWS_ENDPOINT}/moto-api/"),
         ),

@@ -84,7 +84,7 @@ class EksCluster(pulumi.ComponentResource):
             cluster=control_plane.cluster_name,
             endpoint=control_plane.endpoint,
             authority=control_plane.certificate_authority,
-        ).apply(lambda known: kubeconfig.render(**known, region=aws.region, aws_endpoint=aws.endpoint))
+        ).apply(lambda known: kubeconfig.render(**known, region=aws.region))
         # What takes work is not the control plane alone. A URN is known when its resource is there, and in a preview
         # at once: with it all that goes into the cluster comes after the nodes and leaves before them.
         there = [each.urn for each in (*nodes.groups, *before.addons, *behind.addons, *control_plane.entries)]

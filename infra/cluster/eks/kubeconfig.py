@@ -5,17 +5,18 @@ from typing import Any
 import yaml
 
 
-def render(*, cluster: str, endpoint: str, authority: str, region: str, aws_endpoint: str | None) -> str:
+def render(*, cluster: str, endpoint: str, authority: str, region: str) -> str:
     """Give the contents of a kubeconfig with which the AWS CLI makes a token of the caller's own credentials.
 
-    The token is good for 15 minutes. `authority` is in base64; `aws_endpoint` is the URL of a service that speaks
-    AWS's API, None for AWS itself.
+    The token is good for 15 minutes. `authority` is in base64.
     """
     command: dict[str, Any] = {
         "apiVersion": "client.authentication.k8s.io/v1beta1",
         "command": "aws",
         "args": ["eks", "get-token", "--cluster-name", cluster, "--region", region, "--output", "json"],
-        "env": [{"name": "AWS_ENDPOINT_URL", "value": aws_endpoint}] if aws_endpoint else [],
+        # A token is a request to STS, and EKS takes it for STS' own name alone: not for an endpoint of somebody's VPC,
+        # which may be set for whoever runs the command.
+        "env": [{"name": "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "value": "true"}],
         "interactiveMode": "IfAvailable",
         "installHint": "The AWS CLI makes the login to EKS: https://docs.aws.amazon.com/cli/latest/userguide/",
     }

@@ -24,7 +24,7 @@ def change_moto() -> None:
         name = given["addonName"]
         if name not in NAMES:
             raise InvalidParameterException(message=f"Addon {name} specified is not supported")
-        if name in _addons(cluster):
+        if name in addons(cluster):
             raise ResourceInUseException(message="Addon already exists.")
         now = utcnow()
         addon = {
@@ -36,36 +36,79 @@ def change_moto() -> None:
             "createdAt": now,
             "modifiedAt": now,
             "tags": given.get("tags") or {},
-            **{setting: given[setting] for setting in _SETTINGS if given.get(setting)},
         }
+        _set(cluster, addon, given)
         if "addonVersion" not in addon:
             raise InvalidParameterException(
                 message="The sandbox's EKS has no default versions: addonVersion is required"
             )
-        _addons(cluster)[name] = addon
+        addons(cluster)[name] = addon
         return {"addon": addon}
 
     @operation("describe_addon", "addonName")
     def describe_addon(cluster: Cluster, given: Parameters, _: EKSResponse) -> Parameters:
-        return {"addon": found(_addons(cluster), given["addonName"], "addon")}
+        return {"addon": found(addons(cluster), given["addonName"], "addon")}
 
     @operation("list_addons", "maxResults", "nextToken")
     def list_addons(cluster: Cluster, given: Parameters, _: EKSResponse) -> Parameters:
-        return {"addons": sorted(_addons(cluster))}
+        return {"addons": sorted(addons(cluster))}
 
     @operation("update_addon", "addonName", "resolveConflicts", *_SETTINGS)
     def update_addon(cluster: Cluster, given: Parameters, _: EKSResponse) -> Parameters:
-        addon = found(_addons(cluster), given["addonName"], "addon")
-        asked = {setting: given[setting] for setting in _SETTINGS if setting in given}
-        addon |= asked | {"modifiedAt": utcnow()}
-        return updated(cluster, "AddonUpdate", asked)
+        addon = found(addons(cluster), given["addonName"], "addon")
+        _set(cluster, addon, given)
+        addon["modifiedAt"] = utcnow()
+        return updated(cluster, "AddonUpdate", {setting: given[setting] for setting in _SETTINGS if setting in given})
 
     @operation("delete_addon", "addonName", "preserve")
     def delete_addon(cluster: Cluster, given: Parameters, _: EKSResponse) -> Parameters:
-        addon = found(_addons(cluster), given["addonName"], "addon")
-        del _addons(cluster)[given["addonName"]]
+        addon = found(addons(cluster), given["addonName"], "addon")
+        _set(cluster, addon, {"podIdentityAssociations": []})
+        del addons(cluster)[given["addonName"]]
         return {"addon": addon}
 
+    @operation("describe_pod_identity_association", "associationId")
+    def describe_pod_identity_association(cluster: Cluster, given: Parameters, _: EKSResponse) -> Parameters:
+        return {"association": found(_identities(cluster), given["associationId"], "association")}
 
-def _addons(cluster: Cluster) -> dict[str, Any]:
+    @operation("list_pod_identity_associations", "namespace", "serviceAccount", "maxResults", "nextToken")
+    def list_pod_identity_associations(cluster: Cluster, given: Parameters, _: EKSResponse) -> Parameters:
+        wanted = {name: given[name] for name in ("namespace", "serviceAccount") if name in given}
+        return {"associations": [each for each in _identities(cluster).values() if wanted.items() <= each.items()]}
+
+
+def _set(cluster: Cluster, addon: dict[str, Any], given: Parameters) -> None:
+    """Take over what is given of the settings; the identities that the add-on's pods have are things of their own."""
+    addon |= {setting: given[setting] for setting in _SETTINGS if setting in given}
+    if "podIdentityAssociations" not in given:
+        return
+    some = _identities(cluster)
+    for id in [id for id, each in some.items() if each["ownerArn"] == addon["addonArn"]]:
+        del some[id]
+    arns = []
+    for asked in given["podIdentityAssociations"]:
+        id = f"a-{mock_random.get_random_hex(17)}"
+        arn = cluster.arn.replace(":cluster/", ":podidentityassociation/") + f"/{id}"
+        now = utcnow()
+        some[id] = {
+            **asked,
+            "clusterName": cluster.name,
+            "namespace": "kube-system",
+            "associationArn": arn,
+            "associationId": id,
+            "ownerArn": addon["addonArn"],
+            "tags": {},
+            "createdAt": now,
+            "modifiedAt": now,
+        }
+        arns.append(arn)
+    addon["podIdentityAssociations"] = arns
+
+
+def _identities(cluster: Cluster) -> dict[str, Any]:
+    return kept(cluster, "sandbox_identities")
+
+
+def addons(cluster: Cluster) -> dict[str, Any]:
+    """The add-ons of a cluster by their names."""
     return kept(cluster, "sandbox_addons")

@@ -3,16 +3,16 @@
 import base64
 from typing import Any
 
-from moto.core.responses import ActionResult
+from moto.core.responses import ActionResult, EmptyResult
 from moto.ec2.models import ec2_backends
-from moto.eks.exceptions import InvalidParameterException, InvalidRequestException
+from moto.eks.exceptions import InvalidParameterException, InvalidRequestException, ResourceNotFoundException
 from moto.eks.models import Cluster, EKSBackend
 from moto.eks.responses import EKSResponse
 
 from sandbox import layout as net
 from sandbox.cloud import identity
 from sandbox.cloud.change import change
-from sandbox.cloud.eks import access, control_plane
+from sandbox.cloud.eks import access, addons, control_plane
 from sandbox.cloud.eks.operations import Parameters, found, kept, operation, parameters, updated, updates
 from sandbox.layout import Layout
 
@@ -48,6 +48,7 @@ def change_moto(layout: Layout) -> None:
     _clusters_are_the_api_server(layout)
     _clusters_go(layout)
     _clusters_change()
+    _everything_has_tags()
 
 
 def _clusters_are_the_api_server(layout: Layout) -> None:
@@ -182,3 +183,31 @@ def _clusters_change() -> None:
     @operation("list_updates", "addonName", "maxResults", "nextToken")
     def list_updates(cluster: Cluster, given: Parameters, _: EKSResponse) -> Parameters:
         return {"updateIds": sorted(updates(cluster))}
+
+
+def _everything_has_tags() -> None:
+    """Node groups, add-ons and access entries can be tagged as well, not clusters alone."""
+
+    def tags(request: EKSResponse) -> dict[str, str]:
+        arn = request._extract_arn_from_path()
+        for each in request.eks_backend.clusters.values():
+            by_arn = {each.arn: each.tags} | {group.arn: group.tags for group in each.nodegroups.values()}
+            by_arn |= {addon["addonArn"]: addon["tags"] for addon in addons.addons(each).values()}
+            by_arn |= {entry["accessEntryArn"]: entry["tags"] for entry in access.entries(each).values()}
+            if arn in by_arn:
+                return by_arn[arn]
+        raise ResourceNotFoundException(message=f"Resource was not found: {arn}")
+
+    def tag_resource(self: EKSResponse) -> ActionResult:
+        tags(self).update(self._get_param("tags"))
+        return EmptyResult()
+
+    def untag_resource(self: EKSResponse) -> ActionResult:
+        some = tags(self)
+        for name in self.querystring["tagKeys"]:
+            some.pop(name, None)
+        return EmptyResult()
+
+    change(EKSResponse, "tag_resource", tag_resource)
+    change(EKSResponse, "untag_resource", untag_resource)
+    change(EKSResponse, "list_tags_for_resource", lambda self: ActionResult({"tags": tags(self)}))
