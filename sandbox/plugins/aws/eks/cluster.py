@@ -5,10 +5,11 @@ from typing import Any, ClassVar
 from sandbox.plugins.aws.eks.thing import EksThing
 from sandbox.plugins.aws.thing import Seen
 from sandbox.plugins.resource import Call, InvalidInputError
+from sandbox.plugins.schema import Schema
 from sandbox.plugins.values import Properties, adjusted, is_known
 
 LOG_TYPES = ("api", "audit", "authenticator", "controllerManager", "scheduler")
-_VPC = {
+_VPC: dict[str, Schema] = {
     "subnetIds": [str],
     "securityGroupIds": [str],
     "endpointPrivateAccess": bool,
@@ -170,6 +171,12 @@ class Cluster(EksThing):
             "createdAt": live["createdAt"].isoformat(),
         }
         return {key: value for key, value in outputs.items() if value is not None}, dict(live.get("tags") or {})
+
+    def live_inputs(self, outputs: Properties, *, old: Properties) -> Properties:
+        """Leave out what EKS adds to the network's settings."""
+        asked = (old.get("vpcConfig") or _VPC).keys() & _VPC.keys()
+        network = {key: value for key, value in outputs["vpcConfig"].items() if key in asked}
+        return super().live_inputs(outputs | {"vpcConfig": network}, old=old)
 
     def remove(self, id: str, *, state: Properties, call: Call) -> None:
         """Delete it and wait until it is gone."""
