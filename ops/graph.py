@@ -1,14 +1,19 @@
-"""`make graph`: the program's dependency graph, as the program itself declares it, drawn as docs/graph.svg."""
+"""`make graph`: the program's dependency graph, as the program itself declares it, drawn as docs/graph.svg.
+
+Graphviz draws it, which the wheels of pygraphviz bring along; only this command imports it.
+"""
 
 import contextlib
 import tempfile
-from collections import defaultdict
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 
 import yaml
 
-from ops import engine, example, layout, recorder, svg
-from ops.layout import Card, Edge, Row
+from ops import engine, example, recorder
 from ops.recorder import Declared, Graph
 
 FILE = engine.PROJECT / "docs" / "graph.svg"
@@ -17,22 +22,29 @@ FILE = engine.PROJECT / "docs" / "graph.svg"
 _PROVIDERS = "pulumi:providers:"
 _SECRETS = {"registry.password": example.PASSWORD, "cluster.kubeconfig": example.KUBECONFIG.rstrip()}
 """The secrets of the example's settings, each of which is found again wherever the program hands it on."""
+_COLOURS = {"aws": "#c8640a", "kubernetes": "#326ce5", "docker": "#0e7c9b", "pulumi-python": "#6b4fa0"}
+"""By the package that makes a resource."""
+_SECRET, _PLAIN, _FONT = "#c2255c", "#94a3b8", "Helvetica,Arial,sans-serif"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edge:
+    """From a resource, or a secret setting, to a resource that takes a value of it."""
+
+    source: str
+    target: str
+    secret: bool
+    """Whether the value is one."""
 
 
 def run() -> None:
     """Draw the dependency graph of the program into docs/graph.svg."""
-    FILE.write_text(picture(), encoding="utf-8")
-    print(FILE.relative_to(engine.PROJECT))
+    import pygraphviz  # here, because a workflow installs the operations without it
 
-
-def picture() -> str:
-    """The SVG, always the same for the same program."""
     graph = declared()
-    edges = edges_of(graph)
-    cards = cards_of(graph, edges)
-    edges = thinned(cards, edges)
-    title = "What the program declares, and what needs a value of what"
-    return svg.drawn(cards, edges, layout.arranged(cards, edges), title=title)
+    drawing = pygraphviz.AGraph(string="\n".join(_dot(graph, thinned(edges(graph)))))
+    FILE.write_bytes(drawing.draw(format="svg", prog="dot"))
+    print(FILE.relative_to(engine.PROJECT))
 
 
 def declared() -> Graph:
@@ -50,113 +62,75 @@ def declared() -> Graph:
             return recorder.declare(config)
 
 
-def edges_of(graph: Graph) -> list[Edge]:
-    """From each resource, or secret setting, to the resources that take a value of it."""
-    resources = {each.urn: each for each in graph.resources}
-    found: dict[tuple[str, str], set[str]] = defaultdict(set)
-    secret: set[tuple[str, str]] = set()
-    for each in graph.resources:
-        for key, urns in each.sources.items():
-            texts = list(recorder.texts(each.inputs.get(key)))
-            for urn in urns & resources.keys():
-                pair = (_id(resources[urn]), _id(each))
-                found[pair].add(key)
-                if any(is_secret for _, is_secret in texts):
-                    secret.add(pair)
-        # A secret that no resource gave is one of the settings.
-        for key, value in ((key, value) for key, value in each.inputs.items() if not each.sources.get(key)):
-            for setting, marker in _SECRETS.items():
-                if any(marker in text for text, is_secret in recorder.texts(value) if is_secret):
-                    found[setting, _id(each)].add(key)
-                    secret.add((setting, _id(each)))
-    return [
-        Edge(source=source, target=target, secret=(source, target) in secret, via=tuple(sorted(via)))
-        for (source, target), via in sorted(found.items())
-    ]
-
-
-def thinned(cards: list[Card], edges: list[Edge]) -> list[Edge]:
-    """Without the edges to a row that other rows of its card lead to from the same source: they make a thicket.
-
-    A row that a secret goes to keeps its edge.
-    """
-    direct = {(edge.source, edge.target) for edge in edges}
-    owner = {row.id: card.id for card in cards for row in card.rows}
-
-    def follows(edge: Edge) -> bool:
-        return not edge.secret and any(
-            (edge.source, row) in direct and (row, edge.target) in direct
-            for row, card in owner.items()
-            if card == owner[edge.target] != owner[edge.source]
-        )
-
-    return [edge for edge in edges if not follows(edge)]
-
-
-def cards_of(graph: Graph, edges: list[Edge]) -> list[Card]:
-    """A card for every component with the resources in it, one for the providers, one for each secret setting."""
-    settings = [
-        Card(
-            id=f"setting {name}",
-            title="Setting",
-            note="secret",
-            colour="setting",
-            rows=(Row(id=name, text=name, note="in the stack's file, or a file it names"),),
-        )
-        for name in sorted({edge.source for edge in edges} & _SECRETS.keys())
-    ]
-    components = [
-        Card(
-            id=each.urn.rpartition("pulumi:Stack$")[2],
-            title=_word(each.type),
-            note=each.name,
-            colour=_colour(children),
-            rows=tuple(_row(child) for child in children),
-        )
-        for each in sorted(graph.declared, key=lambda each: (each.type, each.name))
-        if not each.custom
-        for children in [_ordered([child for child in graph.resources if child.parent == each.urn], edges)]
-    ]
-    providers = sorted(
-        (each for each in graph.resources if each.type.startswith(_PROVIDERS)), key=lambda each: each.name
-    )
-    rows = tuple(Row(id=_id(each), text=each.type.removeprefix(_PROVIDERS), note=each.name) for each in providers)
-    return [
-        *settings,
-        *components,
-        Card(id="providers", title="Providers", note="", colour="providers", rows=rows),
-    ]
-
-
-def _ordered(children: list[Declared], edges: list[Edge]) -> list[Declared]:
-    """Each after what it needs, and otherwise by name."""
-    needs = {_id(child): {edge.source for edge in edges if edge.target == _id(child)} for child in children}
-    ordered: list[Declared] = []
-    waiting = sorted(children, key=_id)
-    while waiting:
-        names = {_id(child) for child in waiting}
-        ready = next(child for child in waiting if not needs[_id(child)] & names)
-        ordered.append(ready)
-        waiting.remove(ready)
-    return ordered
-
-
-def _row(declared: Declared) -> Row:
-    return Row(id=_id(declared), text=_word(declared.type), note=declared.name)
-
-
-def _colour(children: list[Declared]) -> str:
-    """The package that most of a component's resources come from."""
-    packages = [child.type.partition(":")[0] for child in children]
-    return max(
-        sorted(set(packages)),
-        key=lambda each: (packages.count(each), each != "pulumi-python"),
-        default="none",
-    )
-
-
-def _id(declared: Declared) -> str:
+def named(declared: Declared) -> str:
+    """What a resource is called in the picture's titles."""
     return f"{declared.type} {declared.name}"
+
+
+def edges(graph: Graph) -> frozenset[Edge]:
+    """All that takes a value of something."""
+    resources = {each.urn: named(each) for each in graph.resources}
+    secret: dict[tuple[str, str], bool] = defaultdict(bool)
+    for each in graph.resources:
+        for key, value in each.inputs.items():
+            hidden = [text for text, is_secret in recorder.texts(value) if is_secret]
+            sources = [resources[urn] for urn in each.sources.get(key, ()) if urn in resources]
+            # A secret that no resource gave is one of the settings.
+            settings = (
+                [] if sources else [key for key, mark in _SECRETS.items() if any(mark in text for text in hidden)]
+            )
+            for source in sources + settings:
+                secret[source, named(each)] |= bool(hidden)
+    return frozenset(Edge(source=pair[0], target=pair[1], secret=hidden) for pair, hidden in secret.items())
+
+
+def thinned(all_: Collection[Edge]) -> frozenset[Edge]:
+    """Without the edges that follow from others, which make a thicket; one that a secret goes along stays."""
+    after = defaultdict(set)
+    for edge in all_:
+        after[edge.source].add(edge.target)
+
+    def beyond(start: str) -> set[str]:
+        return {far for near in after[start] for far in (near, *beyond(near))}
+
+    return frozenset(
+        edge
+        for edge in all_
+        if edge.secret or not any(edge.target in beyond(other) for other in after[edge.source] - {edge.target})
+    )
+
+
+def _dot(graph: Graph, edges: Iterable[Edge]) -> Iterator[str]:
+    """The graph in Graphviz' language: a cluster for every component, one for the providers and one for settings."""
+    groups: Mapping[tuple[str, str], list[Declared]] = defaultdict(list)
+    components = {each.urn: (_word(each.type), each.name) for each in graph.declared if not each.custom}
+    for each in graph.resources:
+        groups[components.get(each.parent, ("Providers", ""))].append(each)
+    yield f"""digraph {{
+        rankdir=LR ranksep=0.9 nodesep=0.15 bgcolor=white labelloc=b fontname="{_FONT}" fontsize=12
+        label=<needs a value of: <font color="{_PLAIN}">grey</font>,
+            hands on a secret: <font color="{_SECRET}">red, dashed</font>>
+        node [shape=box style="rounded,filled" fillcolor=white margin="0.14,0.05" fontname="{_FONT}" fontsize=11]
+        edge [color="{_PLAIN}" arrowsize=0.7]"""
+    for number, ((title, name), children) in enumerate(sorted(groups.items())):
+        [(package, _)] = Counter(child.type.partition(":")[0] for child in children).most_common(1)
+        colour = _COLOURS.get(package, "#5f6b7a")
+        yield f"""subgraph cluster_{number} {{
+            label=<<b>{escape(title)}</b> {escape(name)}> labelloc=t color="{colour}" fontcolor="{colour}"
+            style=rounded bgcolor="#f8fafc" margin=10"""
+        yield from sorted(_node(named(child), _word(child.type), child.name, colour) for child in children)
+        yield "}"
+    for setting in sorted({edge.source for edge in edges} & _SECRETS.keys()):
+        yield _node(setting, setting, "a secret of the stack", _SECRET)
+    for edge in sorted(edges, key=lambda edge: (edge.source, edge.target)):
+        kind = f' [class=secret color="{_SECRET}" style=dashed penwidth=1.6]' if edge.secret else ""
+        yield f'"{edge.source}" -> "{edge.target}"{kind}'
+    yield "}"
+
+
+def _node(id: str, title: str, note: str, colour: str) -> str:
+    note = f'<font point-size="9" color="#6b7280">{escape(note)}</font>'
+    return f'"{id}" [label=<{escape(title.removeprefix(_PROVIDERS))}<br/>{note}> color="{colour}"]'
 
 
 def _word(type_: str) -> str:
