@@ -32,7 +32,7 @@ workload = Workload(
     "web",
     app="ejemplo-django",
     image=image.ref,
-    version=settings.image.tag,
+    version=settings.image.version,
     host=settings.host,
     settings=settings.app,
     pull_secret=regcred.name,

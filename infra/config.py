@@ -59,7 +59,7 @@ class Image:
 
     repository: str
     tag: str
-    """The version, which the page shows. What runs is the digest, so the same tag may be built anew."""
+    """What is built is called so. What runs is the digest, so the same tag may be built anew."""
     base: str
     """The image that the Dockerfile starts from."""
     platform: str
@@ -68,6 +68,11 @@ class Image:
     """The directory with the Dockerfile, relative to the project."""
     digest: str | None
     """What runs instead of a build: an image of the repository that was pushed before. None to build."""
+
+    @property
+    def version(self) -> str:
+        """What the page shows: the tag, or the beginning of a digest, whose tag nobody knows."""
+        return self.digest.removeprefix("sha256:")[:12] if self.digest else self.tag
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,10 +1,7 @@
 """Ask a deployed site what a visitor would: by its name, over HTTPS, with its certificate verified."""
 
 import html
-import http.client
 import re
-import socket
-import ssl
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +9,7 @@ from typing import Annotated
 from urllib.parse import urlsplit
 
 import typer
+import urllib3
 
 from ops.errors import OpsError
 
@@ -24,6 +22,11 @@ ROW = 5
 _VERSION = re.compile(r'id="version">([^<]*)<')
 _TIMEOUT = 10.0
 _PAUSE = 2.0
+
+Version = Annotated[str | None, typer.Option(help="What the page must show.")]
+Authority = Annotated[Path | None, typer.Option(help="A PEM file of the authorities to trust.")]
+Address = Annotated[str | None, typer.Option(help="Where to connect, instead of asking DNS.")]
+Within = Annotated[float, typer.Option(help="Seconds until the site must answer.")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,24 +49,27 @@ class Visit:
             raise OpsError(
                 f"{self.url!r} is no URL that begins with https://: a smoke test over plain http proves nothing."
             )
+        # A connection of its own for every question, so that the balancer chooses a pod each time.
+        pool = urllib3.HTTPSConnectionPool(
+            self.address or parts.hostname,
+            parts.port or 443,
+            server_hostname=parts.hostname,
+            ca_certs=str(self.authority) if self.authority else None,
+            cert_reqs="CERT_REQUIRED",
+            timeout=_TIMEOUT,
+            retries=False,
+        )
         try:
-            trusted = ssl.create_default_context(cafile=self.authority)
-            with (
-                socket.create_connection(
-                    (self.address or parts.hostname, parts.port or 443), timeout=_TIMEOUT
-                ) as plain,
-                trusted.wrap_socket(plain, server_hostname=parts.hostname) as secure,
-            ):
-                connection = http.client.HTTPSConnection(parts.hostname, parts.port)
-                connection.sock = secure
-                connection.request("GET", parts.path or "/", headers={"Connection": "close"})
-                answer = connection.getresponse()
-                page = answer.read().decode(errors="replace")
-        except (OSError, http.client.HTTPException) as error:
+            answer = pool.request(
+                "GET", parts.path or "/", headers={"Host": parts.netloc, "Connection": "close"}, redirect=False
+            )
+        except (urllib3.exceptions.HTTPError, OSError) as error:
             return str(error) or type(error).__name__
-        if answer.status != http.HTTPStatus.OK:
+        finally:
+            pool.close()
+        if answer.status != 200:
             return f"it answered {answer.status} {answer.reason}"
-        shown = _VERSION.search(page)
+        shown = _VERSION.search(answer.data.decode(errors="replace"))
         if self.version is not None and (shown is None or html.unescape(shown[1]) != self.version):
             return f"the page shows version {html.unescape(shown[1])!r}" if shown else "the page shows no version"
         return None
@@ -91,29 +97,14 @@ def check(visit: Visit, *, within: float = WITHIN, row: int = ROW, pause: float 
         time.sleep(pause)
 
 
-def way_back(*, stack: str, image: str | None) -> list[str]:
-    """What to type to run the image of before again; `image` is a reference by digest, None when there was none."""
-    digest = (image or "").partition("@")[2]
-    if not digest:
-        return []
-    return [f"pulumi config set --stack {stack} --path image.digest {digest}", f"pulumi up --stack {stack}"]
-
-
 def run(
     *,
     url: Annotated[str, typer.Option(help="The site's, as the output `url` has it.")],
-    expect_version: Annotated[str | None, typer.Option(help="What the page must show.")] = None,
-    authority: Annotated[Path | None, typer.Option(help="A PEM file of the authorities to trust.")] = None,
-    address: Annotated[str | None, typer.Option(help="Where to connect, instead of asking DNS.")] = None,
-    within: Annotated[float, typer.Option(help="Seconds until it must answer.")] = WITHIN,
-    stack: Annotated[str, typer.Option(help="The stack, for the way back that a failure names.")] = "dev",
-    previous: Annotated[str | None, typer.Option(help="The image that ran before, by digest.")] = None,
+    expect_version: Version = None,
+    authority: Authority = None,
+    address: Address = None,
+    within: Within = WITHIN,
 ) -> None:
-    """Visit a site over HTTPS; when it fails, say why and what brings the image of before back."""
-    visit = Visit(url=url, version=expect_version, authority=authority, address=address)
-    try:
-        check(visit, within=within)
-    except OpsError as error:
-        back = way_back(stack=stack, image=previous)
-        raise OpsError(f"{error} The way back: {'; '.join(back)}." if back else str(error)) from error
+    """Visit a site over HTTPS, and say why when it does not answer well."""
+    check(Visit(url=url, version=expect_version, authority=authority, address=address), within=within)
     print(f"{url} answers {ROW} times in a row, its certificate verified.")
