@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ops import plan, preview
+from ops import engine, plan
 from ops.comment import kind
 from ops.errors import OpsError
 from ops.github import BOT, Repository
@@ -110,7 +110,7 @@ def run(
         printed, said = refreshed.read_text(), ""
     else:
         # With the program, for the providers' present credentials: those in the state may have run out.
-        printed, said = preview.engine_json("refresh", "--preview-only", "--run-program", stack=stack)
+        printed, said = engine.as_json("refresh", "--preview-only", "--run-program", stack=stack)
     wanted = issue(plan.read(printed, stack=stack, said=said))
     if repository:
         print(settle(Repository(name=repository, api=api, token=token, author=author), stack=stack, wanted=wanted))

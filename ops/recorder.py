@@ -11,7 +11,6 @@ import json
 import runpy
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pulumi
@@ -262,9 +261,9 @@ def whole_program() -> None:
     runpy.run_path(str(engine.PROJECT / "__main__.py"))
 
 
-def stack(read: settings.Stack, *, project: Path = engine.PROJECT) -> Graph:
+def stack(read: settings.Stack) -> Graph:
     """Run the whole program with a stack's own configuration. Raises as `record`."""
-    with contextlib.chdir(project):  # the paths of files are relative to the project
+    with contextlib.chdir(engine.PROJECT):  # the paths of files are relative to the project
         return record(whole_program, values=read.values, encrypted=read.encrypted)
 
 

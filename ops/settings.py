@@ -7,7 +7,6 @@ import json
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pulumi
 from pulumi.runtime.settings import Settings as Runtime
@@ -45,31 +44,28 @@ class Stack:
     """Secret: the registry's."""
 
 
-def read(stack: str, *, project: Path = engine.PROJECT) -> Stack:
+def read(stack: str) -> Stack:
     """Read the stack's configuration, secrets decrypted.
 
     Raises OpsError when pulumi cannot give it, or for what `infra.config` refuses.
     """
-    said = engine.pulumi("config", "--json", "--show-secrets", "--stack", stack, project=project)
+    said = engine.pulumi("config", "--json", "--show-secrets", "--stack", stack)
     given: dict[str, dict[str, str]] = json.loads(said)
     return checked(
         {key: each["value"] for key, each in given.items()},
         encrypted=[key for key, each in given.items() if each["secret"]],
         stack=stack,
-        project=project,
     )
 
 
-def checked(
-    values: Mapping[str, str], *, encrypted: Collection[str], stack: str, project: Path = engine.PROJECT
-) -> Stack:
+def checked(values: Mapping[str, str], *, encrypted: Collection[str], stack: str) -> Stack:
     """Check a configuration: what is no text in it is JSON, and `encrypted` are the keys with a secret.
 
     Raises RefusedError with every problem, as `pulumi preview` would.
     """
 
     async def load() -> Stack:
-        pulumi.runtime.configure(Runtime(project=engine.project_name(project), stack=stack))
+        pulumi.runtime.configure(Runtime(project=engine.project_name(), stack=stack))
         pulumi.runtime.set_all_config(dict(values), list(encrypted))
         settings = config.load()
         cluster = settings.cluster
@@ -84,7 +80,7 @@ def checked(
 
     # A context and an event loop of its own: what the SDK keeps in them reaches nothing that comes after.
     try:
-        with contextlib.chdir(project):  # the paths of files are relative to the project
+        with contextlib.chdir(engine.PROJECT):  # the paths of files are relative to the project
             return contextvars.copy_context().run(asyncio.run, load())
     except config.ConfigError as error:
         raise RefusedError(str(error)) from error

@@ -64,6 +64,13 @@ def start(driver: Driver = "existing") -> None:
         _show(layout, _start(layout, environment.STACKS[driver]))
 
 
+@app.command("toolchain")
+def tools() -> None:
+    """Have the engine and Kubernetes at hand, fetched or built; it starts nothing and needs no root."""
+    with _errors(), _progress() as progress:
+        _tools(here(), progress)
+
+
 @app.command()
 def preview(driver: Driver = "existing") -> None:
     """Show what `up` would do; starts the cloud when it does not run."""
@@ -122,9 +129,7 @@ def _start(layout: Layout, stack: str) -> list[services.Service]:
             task = progress.add_task(f"installing {', '.join(missing)}", total=None)
             debian.install(missing, layout.logs / "apt.log")
             progress.update(task, total=1, completed=1)
-        tools: dict[str, Path] = {}
-        for tool in toolchain.TOOLS:
-            tools |= _resolve(tool, layout, progress)
+        tools = _tools(layout, progress)
         task = progress.add_task("base image (Debian 12 with Python)", total=None)
         images.base_archive(layout)
         progress.update(task, total=1, completed=1)
@@ -143,6 +148,10 @@ def _start(layout: Layout, stack: str) -> list[services.Service]:
         console.print(f"Stand-ins in place of Pulumi's official plugins: {', '.join(stand_ins)}.")
     environment.select_stack(layout, stack)
     return table
+
+
+def _tools(layout: Layout, progress: Progress) -> dict[str, Path]:
+    return {name: file for tool in toolchain.TOOLS for name, file in _resolve(tool, layout, progress).items()}
 
 
 def _resolve(tool: toolchain.Tool, layout: Layout, progress: Progress) -> dict[str, Path]:

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Annotated
 
 import dns.resolver
@@ -15,7 +14,7 @@ from rich.table import Table
 
 from infra.cluster.access import fitness
 from infra.finding import Finding, State
-from ops import engine, settings
+from ops import settings
 from ops.doctor import cloud, images, machine
 from ops.errors import OpsError
 
@@ -42,18 +41,16 @@ def run(
         raise typer.Exit(1)
 
 
-def examine(
-    stack: str, *, project: Path = engine.PROJECT, resolver: dns.resolver.Resolver | None = None
-) -> list[Finding]:
+def examine(stack: str, *, resolver: dns.resolver.Resolver | None = None) -> list[Finding]:
     """Look at everything that the stack needs. Raises nothing for what is missing: that is a finding."""
     found = [
         machine.python(),
-        machine.packages(project),
-        machine.cli(project),
-        *machine.plugins(project),
+        machine.packages(),
+        machine.cli(),
+        *machine.plugins(),
     ]
     try:
-        read = settings.read(stack, project=project)
+        read = settings.read(stack)
     except OpsError as error:
         return [*found, refused(error, stack)]
     return [

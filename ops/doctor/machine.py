@@ -44,10 +44,10 @@ def python(version: tuple[int, ...] = sys.version_info[:3]) -> Finding:
     )
 
 
-def packages(project: Path = engine.PROJECT) -> Finding:
+def packages() -> Finding:
     """Compare the project's virtual environment with the requirements."""
     install = f".venv/bin/python -m pip install -r {REQUIREMENTS}"
-    there = {_normal(each.name): each.version for each in _installed(project)}
+    there = {_normal(each.name): each.version for each in _installed()}
     if not there:
         return Finding(
             check="packages",
@@ -55,7 +55,7 @@ def packages(project: Path = engine.PROJECT) -> Finding:
             found="no virtual environment in .venv",
             mend=f"python3 -m venv .venv && {install}",
         )
-    wanted = dict(_pins(project / REQUIREMENTS))
+    wanted = dict(_pins(engine.PROJECT / REQUIREMENTS))
     wrong = [
         f"{name} {there.get(_normal(name), 'is missing')}, not {version}"
         for name, version in wanted.items()
@@ -68,14 +68,14 @@ def packages(project: Path = engine.PROJECT) -> Finding:
     return Finding(check="packages", state=State.OK, found=f"{len(wanted)} as {REQUIREMENTS} pins them")
 
 
-def cli(project: Path = engine.PROJECT) -> Finding:
+def cli() -> Finding:
     """Compare the pulumi command with the SDK: it has to be of the same major version, and no older minor."""
-    sdk = next((each.version for each in _installed(project) if _normal(each.name) == "pulumi"), "")
+    sdk = next((each.version for each in _installed() if _normal(each.name) == "pulumi"), "")
     install = f"curl -fsSL https://get.pulumi.com | sh -s -- --version {sdk}".removesuffix(" --version ")
     if shutil.which("pulumi") is None:
         return Finding(check="Pulumi", state=State.MISSING, found="no `pulumi` on PATH", mend=install)
     try:
-        said = engine.pulumi("version", project=project).strip()
+        said = engine.pulumi("version").strip()
     except OpsError as error:
         return Finding(check="Pulumi", state=State.WRONG, found=str(error), mend=install)
     version = said.removeprefix("v")
@@ -85,11 +85,11 @@ def cli(project: Path = engine.PROJECT) -> Finding:
     return Finding(check="Pulumi", state=State.OK, found=f"{version}, the SDK {sdk or 'is missing'}")
 
 
-def plugins(project: Path = engine.PROJECT) -> list[Finding]:
+def plugins() -> list[Finding]:
     """Look for the plugin of each Pulumi package that is installed, and for the host of the program's language."""
-    wanted = sorted(_plugins(project))
+    wanted = sorted(_plugins())
     try:
-        listed = json.loads(engine.pulumi("plugin", "ls", "--json", project=project))
+        listed = json.loads(engine.pulumi("plugin", "ls", "--json"))
     except OpsError:
         return [
             Finding(check=f"plugin {name}", state=State.UNKNOWN, found="pulumi is needed for it") for name, _ in wanted
@@ -143,14 +143,14 @@ def _plugin(name: str, version: str, installed: set[tuple[str, str]]) -> Finding
     )
 
 
-def _installed(project: Path) -> Iterator[Distribution]:
-    folders = sorted(map(str, (project / ".venv").glob("lib/python*/site-packages")))
+def _installed() -> Iterator[Distribution]:
+    folders = sorted(map(str, (engine.PROJECT / ".venv").glob("lib/python*/site-packages")))
     yield from distributions(path=folders) if folders else ()
 
 
-def _plugins(project: Path) -> Iterator[tuple[str, str]]:
+def _plugins() -> Iterator[tuple[str, str]]:
     """The plugins by what their packages say of them in a file of their own."""
-    for package in _installed(project):
+    for package in _installed():
         for file in package.files or ():
             if file.name == "pulumi-plugin.json":
                 said = json.loads(file.read_text())

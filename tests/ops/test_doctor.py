@@ -2,6 +2,7 @@
 
 import base64
 import json
+import shutil
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,7 +26,7 @@ from infra.cluster_settings.kops import KopsSettings
 from infra.config import Aws, Image, Registry
 from infra.finding import Finding, State
 from infra.reading import Section
-from ops import doctor, settings
+from ops import doctor, engine, settings
 from ops.doctor import cloud, images, machine
 from ops.errors import OpsError
 from tests.fast.graph import ROOT, Inputs, changed
@@ -59,13 +60,14 @@ def distribution(project: Path, name: str, version: str, *, plugin: str = "") ->
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Path:
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project with what it requires."""
     (tmp_path / "requirements-dev.txt").write_text("-r requirements.txt\nrich[extra]==1.0\n")
     (tmp_path / "requirements.txt").write_text("# the program\npulumi==3.259.0\npulumi-aws==7.51.1\n")
     distribution(tmp_path, "pulumi", "3.259.0")
     distribution(tmp_path, "pulumi_aws", "7.51.1", plugin="aws")
     distribution(tmp_path, "rich", "1.0")
+    monkeypatch.setattr(engine, "PROJECT", tmp_path)
     return tmp_path
 
 
@@ -90,25 +92,26 @@ def test_an_old_python_is_named() -> None:
 
 
 def test_packages_as_required_are_fine(project: Path) -> None:
-    is_a(machine.packages(project), State.OK, found="3 as")
+    is_a(machine.packages(), State.OK, found="3 as")
 
 
 def test_a_missing_package_is_named(project: Path) -> None:
     (project / "requirements.txt").write_text("pulumi==3.259.0\nnot-there==1.0\n")
-    is_a(machine.packages(project), State.MISSING, found="not-there is missing", mend="pip install -r")
+    is_a(machine.packages(), State.MISSING, found="not-there is missing", mend="pip install -r")
 
 
 def test_a_package_of_another_version_is_named_with_both(project: Path) -> None:
     (project / "requirements.txt").write_text("pulumi==3.260.0\n")
-    is_a(machine.packages(project), State.WRONG, found="pulumi 3.259.0, not 3.260.0", mend="pip install -r")
+    is_a(machine.packages(), State.WRONG, found="pulumi 3.259.0, not 3.260.0", mend="pip install -r")
 
 
-def test_no_virtual_environment_is_named(tmp_path: Path) -> None:
-    is_a(machine.packages(tmp_path), State.MISSING, found=".venv", mend="python3 -m venv .venv")
+def test_no_virtual_environment_is_named(project: Path) -> None:
+    shutil.rmtree(project / ".venv")
+    is_a(machine.packages(), State.MISSING, found=".venv", mend="python3 -m venv .venv")
 
 
 def test_no_pulumi_on_path_is_named(project: Path, path: Path) -> None:
-    is_a(machine.cli(project), State.MISSING, found="PATH", mend="--version 3.259.0")
+    is_a(machine.cli(), State.MISSING, found="PATH", mend="--version 3.259.0")
 
 
 @pytest.mark.parametrize(
@@ -117,23 +120,23 @@ def test_no_pulumi_on_path_is_named(project: Path, path: Path) -> None:
 )
 def test_pulumi_must_be_no_older_than_the_sdk(project: Path, path: Path, version: str, state: State) -> None:
     command(path, "pulumi", f"echo {version}")
-    is_a(machine.cli(project), state, found=version.removeprefix("v"))
+    is_a(machine.cli(), state, found=version.removeprefix("v"))
 
 
 def test_a_missing_plugin_and_one_of_another_version_are_named(project: Path, path: Path) -> None:
     command(path, "pulumi", "echo []")
     command(path, "pulumi-language-python", "")
-    missing, host = machine.plugins(project)
+    missing, host = machine.plugins()
     is_a(missing, State.MISSING, found="7.51.1", mend="pulumi plugin install resource aws 7.51.1")
     assert host.state == State.OK
     listed = json.dumps([{"name": "aws", "kind": "resource", "version": "7.0.0"}])
     command(path, "pulumi", f"echo '{listed}'")
-    is_a(machine.plugins(project)[0], State.WRONG, found="7.0.0, not 7.51.1", mend="resource aws 7.51.1")
+    is_a(machine.plugins()[0], State.WRONG, found="7.0.0, not 7.51.1", mend="resource aws 7.51.1")
 
 
 def test_a_missing_language_host_is_named(project: Path, path: Path) -> None:
     command(path, "pulumi", "echo []")
-    is_a(machine.plugins(project)[-1], State.MISSING, found="pulumi-language-python", mend="get.pulumi.com")
+    is_a(machine.plugins()[-1], State.MISSING, found="pulumi-language-python", mend="get.pulumi.com")
 
 
 def kops() -> KopsSettings:

@@ -2,11 +2,11 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,42 +19,36 @@ from moto.s3.models import FakeBucket
 from moto.server import ThreadedMotoServer
 
 from infra.config import Aws
-from ops import new_stack, settings, stack_making, state_bucket
+from ops import interview, new_stack, settings, stack_making, state_bucket
 from ops.errors import OpsError
+from ops.interview import Settled
 from ops.stack_making import Request
-from sandbox import toolchain
-from sandbox.layout import here
-from tests.fast.graph import KUBECONFIG, ROOT
+from tests.ops.conftest import PASSPHRASE
 
-PASSWORD, PASSPHRASE = "hunter2-of-the-registry", "passphrase-of-the-tests"
+PASSWORD = "hunter2-of-the-registry"
 
 
-@pytest.fixture(scope="module")
-def pulumi() -> Path:
-    """The engine: the one that the sandbox has in its cache, or one on PATH."""
-    tool = next(each for each in toolchain.TOOLS if each.module == "pulumi")
-    cached = here().cache / "toolchain" / f"{tool.module}-{tool.version}" / "pulumi"
-    if cached.exists():
-        return cached
-    if found := shutil.which("pulumi"):
-        return Path(found)
-    pytest.skip("no pulumi on PATH, and none in the sandbox's cache yet: `make up` brings one")
+GIVEN = {
+    "domain": "dev.example.com",
+    "host": "",
+    "aws.region": "us-east-1",
+    "image.platform": "linux/amd64",
+    "cluster.driver": "existing",
+    "cluster.name": "c.dev.example.com",
+    "cluster.kubeconfigFile": "kubeconfig",
+    "registry.server": "registry.example.com",
+    "registry.username": "ci",
+    "registry.email": "ci@example.com",
+}
 
 
-@pytest.fixture
-def project(pulumi: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A project, and an environment in which no other backend is."""
-    monkeypatch.setenv("PATH", f"{pulumi.parent}:{Path(sys.executable).parent}:/usr/bin:/bin")
-    monkeypatch.setenv("PULUMI_HOME", str(tmp_path / "home"))
-    monkeypatch.delenv("PULUMI_BACKEND_URL", raising=False)
-    monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", PASSPHRASE)
-    folder = tmp_path / "project"
-    folder.mkdir()
-    shutil.copy(ROOT / "Pulumi.yaml", folder)
-    (folder / "app").mkdir()
-    (folder / "app" / "Dockerfile").touch()
-    (folder / "kubeconfig").write_text(KUBECONFIG)
-    return folder
+def nobody(key: str, expected: str, proposal: str) -> str:
+    raise AssertionError(f"asked for {key}, {expected}")
+
+
+def settled(**changes: str) -> Settled:
+    """The settings of a stack, nothing left to be asked."""
+    return interview.settle(GIVEN | changes, name="dev", ask=nobody, secret=lambda _: PASSWORD)
 
 
 @pytest.fixture
@@ -64,13 +58,7 @@ def request_(project: Path) -> Request:
         name="dev",
         backend=f"file://{project.parent / 'states'}",
         secrets_provider="passphrase",
-        config={
-            "domain": "dev.example.com",
-            "aws": {"region": "us-east-1"},
-            "cluster": {"driver": "existing", "name": "c.dev.example.com", "kubeconfigFile": "kubeconfig"},
-            "registry": {"server": "registry.example.com", "username": "ci", "email": "ci@example.com"},
-        },
-        password=PASSWORD,
+        settled=settled(),
         passphrase=PASSPHRASE,
     )
 
@@ -115,10 +103,10 @@ def stacks(backend: str, project: Path) -> list[str]:
 def test_the_program_accepts_what_was_written_and_the_password_is_encrypted_in_it(
     project: Path, request_: Request, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stack_making.make(request_, project=project)
+    stack_making.make(request_)
 
     monkeypatch.setenv("PULUMI_BACKEND_URL", request_.backend)
-    read = settings.read("dev", project=project)
+    read = settings.read("dev")
     assert (read.settings.domain, read.password) == ("dev.example.com", PASSWORD)
     written = (project / "Pulumi.dev.yaml").read_text()
     assert PASSWORD not in written
@@ -128,20 +116,52 @@ def test_the_program_accepts_what_was_written_and_the_password_is_encrypted_in_i
 
 
 def test_a_stack_that_is_there_already_is_left_alone(project: Path, request_: Request) -> None:
-    stack_making.make(request_, project=project)
+    stack_making.make(request_)
     written = (project / "Pulumi.dev.yaml").read_text()
 
     with pytest.raises(OpsError, match="already"):
-        stack_making.make(request_, project=project)
+        stack_making.make(request_)
 
     assert (project / "Pulumi.dev.yaml").read_text() == written
     assert stacks(request_.backend, project) == ["dev"]
 
 
-def test_what_the_program_would_refuse_is_refused_before_anything_is_made(project: Path, request_: Request) -> None:
-    with pytest.raises(OpsError, match=r"aws\.region"):
-        stack_making.make(replace(request_, config={**request_.config, "aws": {"region": "mars-1"}}), project=project)
-    assert not (project.parent / "states").exists()
+def test_a_setting_that_the_program_would_refuse_is_refused_by_its_reason(project: Path) -> None:
+    with pytest.raises(OpsError, match=r"aws\.region=mars-1: found \"mars-1\", expected an AWS region"):
+        settled(**{"aws.region": "mars-1"})
+
+
+def test_what_the_program_misses_is_asked_for_until_it_takes_it(project: Path) -> None:
+    answers = iter(["localhost", "dev.example.com", "registry.example.com", "ci", "not an address", "ci@example.com"])
+    asked = []
+
+    def ask(key: str, expected: str, proposal: str) -> str:
+        asked.append(key)
+        return proposal or next(answers)
+
+    said = interview.settle({"cluster.driver": "kops"}, name="dev", ask=ask, secret=lambda _: PASSWORD)
+
+    assert asked[:3] == ["domain", "domain", "host"]
+    assert [key for key in asked if key.startswith("registry.")] == [
+        "registry.server",
+        "registry.username",
+        "registry.email",
+        "registry.email",
+    ]
+    assert said.read.host == "ejemplo-django.dev.example.com"
+    assert said.config["cluster"]["nodes"] == [{"name": "nodes", "machineType": "t3.medium", "min": 2, "max": 4}]
+    assert said.secrets == {"registry.password": PASSWORD}
+    assert "password" not in said.config["registry"]
+
+
+def test_a_list_and_a_number_are_read_as_the_program_expects_them(project: Path) -> None:
+    given = {"cluster.driver": "kops", "cluster.zones": "us-east-1a, us-east-1c", "app.replicas": "3"}
+    given |= {"cluster.nodes[0].machineType": "t4g.small", "image.platform": "linux/arm64"}
+    kept = {key: value for key, value in GIVEN.items() if not key.startswith("cluster.k")}
+    said = interview.settle(kept | given, name="dev", ask=lambda _, __, proposal: proposal, secret=lambda _: PASSWORD)
+    assert said.config["cluster"]["zones"] == ["us-east-1a", "us-east-1c"]
+    assert said.read.app.replicas == 3
+    assert said.config["cluster"]["nodes"][0]["machineType"] == "t4g.small"
 
 
 def test_a_state_bucket_is_made_right_and_a_kms_key_encrypts(
@@ -154,12 +174,12 @@ def test_a_state_bucket_is_made_right_and_a_kms_key_encrypts(
         secrets_provider=f"awskms://{key}?region=us-east-1",
         passphrase="",
     )
-    stack_making.make(in_s3, project=project)
+    stack_making.make(in_s3)
 
     assert state_bucket.faults("acme-state", Aws(region="us-east-1", endpoint=None, tags={})) == []
     monkeypatch.setenv("PULUMI_BACKEND_URL", in_s3.backend)
     monkeypatch.delenv("PULUMI_CONFIG_PASSPHRASE")
-    assert settings.read("dev", project=project).password == PASSWORD
+    assert settings.read("dev").password == PASSWORD
 
 
 def test_a_bucket_of_the_users_own_that_is_not_right_is_refused_and_not_changed(
@@ -167,14 +187,14 @@ def test_a_bucket_of_the_users_own_that_is_not_right_is_refused_and_not_changed(
 ) -> None:
     s3.create_bucket(Bucket="acme-state")
     with pytest.raises(OpsError, match="not versioned, not encrypted, not private, open to plain http"):
-        stack_making.make(replace(request_, backend="s3://acme-state"), project=project)
+        stack_making.make(replace(request_, backend="s3://acme-state"))
     assert "Status" not in s3.get_bucket_versioning(Bucket="acme-state")
 
 
 def test_a_failure_takes_back_what_was_made(project: Path, request_: Request, s3: Any) -> None:
     # The bucket is closed to plain http, and moto speaks nothing else: pulumi is turned away from it.
     with pytest.raises(OpsError, match="403"):
-        stack_making.make(replace(request_, backend="s3://acme-state"), project=project)
+        stack_making.make(replace(request_, backend="s3://acme-state"))
     assert s3.list_buckets()["Buckets"] == []
     assert sorted(each.name for each in project.iterdir()) == ["Pulumi.yaml", "app", "kubeconfig"]
 
@@ -182,10 +202,10 @@ def test_a_failure_takes_back_what_was_made(project: Path, request_: Request, s3
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        ({"given": ["domain=localhost"]}, "domain=VALUE: found 'localhost', expected a DNS name"),
+        ({"given": ["domain=localhost"]}, 'domain=localhost: found "localhost", expected a DNS name'),
         ({"given": ["registry.password=x"]}, "every user of the machine could read it"),
         ({"given": ["domian=dev.example.com"]}, "did you mean 'domain'"),
-        ({"given": ["domain"]}, "expected KEY=VALUE"),
+        ({"given": ["domain"]}, "expected PATH=VALUE"),
         ({"stack": "de/v"}, "--stack: found 'de/v'"),
         ({}, "--set domain=VALUE is needed"),
     ],
@@ -207,7 +227,12 @@ def test_a_flag_is_checked_by_the_programs_own_rules(
             ["file://~", "s3://acme-state", "https://api.pulumi.com"],
             ["s3://A", "dev", "file://"],
         ),
-        (stack_making.secrets_provider, ["passphrase", "awskms://alias/x?region=us-east-1"], ["awskms://x", "gpg"]),
+        (
+            partial(stack_making.secrets_provider, backend="file://~"),
+            ["passphrase", "awskms://alias/x?region=us-east-1"],
+            ["awskms://x", "gpg", "default"],
+        ),
+        (partial(stack_making.secrets_provider, backend="https://api.pulumi.com"), ["default", "passphrase"], ["x"]),
     ],
 )
 def test_backends_and_secrets_providers_are_told_from_what_is_none(
