@@ -1,10 +1,10 @@
 # Short names for `python -m sandbox` and the checks; `make` alone lists them.
 PYTHON ?= python3
 VENV := .venv
-REQUIREMENTS := requirements-dev.txt requirements.txt constraints.txt sandbox/requirements.txt app/requirements.txt
+REQUIREMENTS := requirements-dev.txt requirements.txt constraints.txt ops/requirements.txt sandbox/requirements.txt app/requirements.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status preview test test-fast check pr-comment contract doctor new-stack open graph
+.PHONY: help up down status preview test test-fast check pr-comment contract doctor new-stack open graph toolchain
 
 help:  ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -33,17 +33,20 @@ open: $(VENV)/.installed  ## the site of STACK in the browser
 graph: $(VENV)/.installed  ## draw the program's dependency graph into docs/graph.svg
 	@$(VENV)/bin/python -m ops graph
 
-contract: $(VENV)/.installed  ## what a change to the outputs would break in the known consumers
-	@$(VENV)/bin/python -m examples.contract
+contract: $(VENV)/.installed  ## what a change to the outputs, since AGAINST=<revision>, would break in the known consumers
+	@$(VENV)/bin/python -m examples.contract $(if $(AGAINST),--against $(AGAINST))
 
 pr-comment: $(VENV)/.installed  ## the comment that a pull request would get, from a preview on the embedded cloud
 	@$(VENV)/bin/python -m sandbox start >&2
 	@. .sandbox/env && $(VENV)/bin/python -m ops preview --stack local
 
+toolchain: $(VENV)/.installed  ## the engine and Kubernetes, fetched or built into the cache
+	@$(VENV)/bin/python -m sandbox toolchain
+
 test-fast: $(VENV)/.installed  ## configuration, graph and stand-ins: seconds, no network, no root
 	@$(VENV)/bin/python -m pytest -n auto tests/fast
 
-test: $(VENV)/.installed check test-fast  ## the checks and every test, the end-to-end suite on a real `up` last
+test: $(VENV)/.installed check test-fast toolchain  ## the checks and every test, the end-to-end suite on a real `up` last
 	@$(VENV)/bin/python -m pytest -n auto app tests/ops
 	@$(VENV)/bin/python -m pytest -n auto tests/kops
 	@$(VENV)/bin/python -m pytest tests/e2e
