@@ -112,14 +112,14 @@ def test_at_a_terminal_a_wrong_answer_is_asked_for_again(checkout: Path) -> None
             said = _converse(
                 running,
                 [
-                    ("hosted zone", "localhost"),
-                    ("expected a DNS name", "dev.example.com"),
-                    ("site answers", ""),
-                    ("AWS region", ""),
-                    ("platform", "linux/arm64"),
-                    ("name, for ever", ""),
-                    ("password there: ", PASSWORD),
+                    ("domain, expected a DNS name", "localhost"),
+                    ("domain, expected a DNS name", "dev.example.com"),
+                    ("host [", ""),
+                    ("aws.region, expected", ""),
+                    ("image.platform, expected", "linux/arm64"),
+                    ("registry.password: ", PASSWORD),
                     ("confirmation: ", PASSWORD),
+                    ("cluster.name, expected", ""),
                     ("encrypts secrets", ""),
                 ],
             )
