@@ -60,6 +60,21 @@ def doing(what: str) -> Iterator[None]:
         raise OpsError(f"{what}: AWS did not answer: {error}") from error
 
 
+def every(settings: Aws, service: str, operation: str, key: str, **arguments: Any) -> list[dict[str, Any]]:
+    """All that a listing operation gives, from every page of it; `key` is the member of a page that has the list.
+
+    Raises OpsError: nothing that could not be looked at passes for an empty list.
+    """
+    with doing(f"{service}:{operation}"):
+        pages = client(service, settings).get_paginator(operation).paginate(**arguments)
+        return [each for page in pages for each in page.get(key, [])]
+
+
+def records(settings: Aws, zone: str) -> list[dict[str, Any]]:
+    """Every record of a hosted zone, by its id. Raises OpsError."""
+    return every(settings, "route53", "list_resource_record_sets", "ResourceRecordSets", HostedZoneId=zone)
+
+
 def account(settings: Aws) -> str:
     """The account that the credentials belong to. Raises OpsError when AWS does not know them."""
     with doing("Asking AWS whose the credentials are"):

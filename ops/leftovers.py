@@ -1,7 +1,7 @@
 """What is looked for, and where: a function for each kind of thing that a stack can leave behind."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from ops.traces import Traces
 
 SERVICE = "ejemplo-django-service"
 """The Service for which AWS's controller makes a balancer, which it tags with the Service's name."""
+_CURVES = ("prime256v1", "secp384r1", "secp521r1")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,14 +43,9 @@ def _ours(of: Traces, tags: Mapping[str, str]) -> bool:
 
 def elbs(of: Traces) -> Iterator[Left]:
     """Classic balancers, which AWS's controller makes for Services of the cluster."""
-    with aws.doing("Looking for classic balancers"):
-        elb = aws.client("elb", of.aws)
-        pages = elb.get_paginator("describe_load_balancers").paginate()
-        names = [each["LoadBalancerName"] for page in pages for each in page["LoadBalancerDescriptions"]]
-        tags: dict[str, dict[str, str]] = {}
-        for start in range(0, len(names), 20):  # the most that AWS takes
-            some = elb.describe_tags(LoadBalancerNames=names[start : start + 20])["TagDescriptions"]
-            tags |= {each["LoadBalancerName"]: _tags(each["Tags"]) for each in some}
+    found = aws.every(of.aws, "elb", "describe_load_balancers", "LoadBalancerDescriptions")
+    names = [each["LoadBalancerName"] for each in found]
+    tags = _tags_of(of, "elb", "LoadBalancerName", "LoadBalancerNames", names)
     for name in names:
         if name in of.balancers or _ours(of, tags.get(name, {})):
             command = aws.command(of.aws, "elb", "delete-load-balancer", "--load-balancer-name", name)
@@ -58,16 +54,10 @@ def elbs(of: Traces) -> Iterator[Left]:
 
 def elbs_v2(of: Traces) -> Iterator[Left]:
     """Network and application balancers, of other controllers."""
-    with aws.doing("Looking for network and application balancers"):
-        elb = aws.client("elbv2", of.aws)
-        pages = elb.get_paginator("describe_load_balancers").paginate()
-        found = {each["LoadBalancerArn"]: each["LoadBalancerName"] for page in pages for each in page["LoadBalancers"]}
-        arns = list(found)
-        tags: dict[str, dict[str, str]] = {}
-        for start in range(0, len(arns), 20):  # the most that AWS takes
-            some = elb.describe_tags(ResourceArns=arns[start : start + 20])["TagDescriptions"]
-            tags |= {each["ResourceArn"]: _tags(each["Tags"]) for each in some}
-    for arn, name in found.items():
+    found = aws.every(of.aws, "elbv2", "describe_load_balancers", "LoadBalancers")
+    names = {each["LoadBalancerArn"]: each["LoadBalancerName"] for each in found}
+    tags = _tags_of(of, "elbv2", "ResourceArn", "ResourceArns", list(names))
+    for arn, name in names.items():
         if name in of.balancers or _ours(of, tags.get(arn, {})):
             command = aws.command(of.aws, "elbv2", "delete-load-balancer", "--load-balancer-arn", arn)
             yield Left(what=f"balancer {name}", remove=command)
@@ -75,10 +65,7 @@ def elbs_v2(of: Traces) -> Iterator[Left]:
 
 def security_groups(of: Traces) -> Iterator[Left]:
     """The security groups of balancers."""
-    with aws.doing("Looking for security groups"):
-        pages = aws.client("ec2", of.aws).get_paginator("describe_security_groups").paginate()
-        groups = [each for page in pages for each in page["SecurityGroups"]]
-    for each in groups:
+    for each in aws.every(of.aws, "ec2", "describe_security_groups", "SecurityGroups"):
         tags = _tags(each.get("Tags", []))
         # AWS's controller gives the group the Service's name in its description, and no tag with it.
         for_service = each["Description"].endswith(f"({of.namespace}/{SERVICE})")
@@ -90,82 +77,51 @@ def security_groups(of: Traces) -> Iterator[Left]:
 
 def volumes(of: Traces) -> Iterator[Left]:
     """Volumes that were made for claims in the cluster."""
-    with aws.doing("Looking for volumes"):
-        tagged = [{"Name": "tag-key", "Values": [f"kubernetes.io/cluster/{of.cluster}"]}]
-        pages = aws.client("ec2", of.aws).get_paginator("describe_volumes").paginate(Filters=tagged)
-        volumes = [each for page in pages for each in page["Volumes"]]
-    for each in volumes:
+    tagged = [{"Name": "tag-key", "Values": [f"kubernetes.io/cluster/{of.cluster}"]}]
+    for each in aws.every(of.aws, "ec2", "describe_volumes", "Volumes", Filters=tagged):
         if _ours(of, _tags(each["Tags"])):
             command = aws.command(of.aws, "ec2", "delete-volume", "--volume-id", each["VolumeId"])
             yield Left(what=f"volume {each['VolumeId']} of {each['Size']} GiB", remove=command)
 
 
 def zones(of: Traces) -> Iterator[Left]:
-    """The hosted zone, and the records in it."""
-    with aws.doing(f"Looking for the hosted zone {of.domain}"):
-        route53 = aws.client("route53", of.aws)
-        pages = route53.get_paginator("list_hosted_zones").paginate()
-        ids = [
-            each["Id"].removeprefix("/hostedzone/")
-            for page in pages
-            for each in page["HostedZones"]
-            if each["Name"] == f"{of.domain}." and not each["Config"].get("PrivateZone")
-        ]
-        records = {id: list(_records(route53, id)) for id in ids}
-    for id in ids:
-        for record in records[id]:
-            # Every zone has these two at its top; they go with it.
-            if record["Name"] == f"{of.domain}." and record["Type"] in ("NS", "SOA"):
+    """The hosted zone with the records in it, and the NS record for it in a zone above.
+
+    Whoever gets the name servers of a record that stays would next answer for the domain.
+    """
+    for each in aws.every(of.aws, "route53", "list_hosted_zones", "HostedZones"):
+        id, name = each["Id"].removeprefix("/hostedzone/"), each["Name"]
+        is_it = name == f"{of.domain}." and not each["Config"].get("PrivateZone")
+        if not is_it and not f"{of.domain}.".endswith(f".{name}"):
+            continue
+        for record in aws.records(of.aws, id):
+            at_top = record["Name"] == f"{of.domain}." and record["Type"] in ("NS", "SOA")
+            # Every zone has these two at its top, and they go with it; in a zone above, the one is the delegation.
+            if is_it and not at_top:
+                what = f"record {record['Name']} {record['Type']} in the hosted zone {id}"
+            elif not is_it and at_top:
+                what = (
+                    f"record {record['Name']} NS in the zone {name} ({id}), which sends the world to the deleted zone"
+                )
+            else:
                 continue
-            what = f"record {record['Name']} {record['Type']} in the hosted zone {id}"
             yield Left(what=what, remove=_delete_record(of.aws, id, record))
-        command = aws.command(of.aws, "route53", "delete-hosted-zone", "--id", id)
-        yield Left(what=f"hosted zone {of.domain} ({id})", remove=command)
-
-
-def delegation(of: Traces) -> Iterator[Left]:
-    """An NS record for the domain in a zone above it: whoever gets these name servers next answers for the domain."""
-    with aws.doing(f"Looking for the delegation of {of.domain}"):
-        route53 = aws.client("route53", of.aws)
-        pages = route53.get_paginator("list_hosted_zones").paginate()
-        above = [
-            (each["Id"].removeprefix("/hostedzone/"), each["Name"])
-            for page in pages
-            for each in page["HostedZones"]
-            if f"{of.domain}.".endswith(f".{each['Name']}")
-        ]
-        found = [
-            (id, zone, record)
-            for id, zone in above
-            for record in _records(route53, id)
-            if record["Name"] == f"{of.domain}." and record["Type"] == "NS"
-        ]
-    for id, zone, record in found:
-        what = f"record {record['Name']} NS in the zone {zone} ({id}), which sends the world to the deleted zone"
-        yield Left(what=what, remove=_delete_record(of.aws, id, record))
+        if is_it:
+            command = aws.command(of.aws, "route53", "delete-hosted-zone", "--id", id)
+            yield Left(what=f"hosted zone {of.domain} ({id})", remove=command)
 
 
 def certificates(of: Traces) -> Iterator[Left]:
     """The certificate for the host."""
-    with aws.doing("Looking for certificates"):
-        acm = aws.client("acm", of.aws)
-        found = [
-            each
-            for page in acm.get_paginator("list_certificates").paginate()
-            for each in page["CertificateSummaryList"]
-        ]
-        tags = {
-            each["CertificateArn"]: _tags(acm.list_tags_for_certificate(CertificateArn=each["CertificateArn"])["Tags"])
-            for each in found
-            if each["DomainName"] == of.host
-        }
+    # Without being asked for the others, ACM lists those with RSA keys of 2048 bits alone.
+    kinds = {"keyTypes": ["RSA_1024", "RSA_2048", "RSA_3072", "RSA_4096"] + [f"EC_{each}" for each in _CURVES]}
+    found = aws.every(of.aws, "acm", "list_certificates", "CertificateSummaryList", Includes=kinds)
     for each in found:
         arn = each["CertificateArn"]
-        # The same host may have another certificate, of somebody else: the stack's own has the stack's tags.
-        ours = arn in tags and of.aws.tags.items() <= tags[arn].items()
-        if arn in of.certificates or ours:
-            command = aws.command(of.aws, "acm", "delete-certificate", "--certificate-arn", arn)
-            yield Left(what=f"certificate for {each['DomainName']} ({arn})", remove=command)
+        if arn not in of.certificates and (each["DomainName"] != of.host or not _tagged(of, arn)):
+            continue
+        command = aws.command(of.aws, "acm", "delete-certificate", "--certificate-arn", arn)
+        yield Left(what=f"certificate for {each['DomainName']} ({arn})", remove=command)
 
 
 def bucket(of: Traces) -> Iterator[Left]:
@@ -181,20 +137,10 @@ def bucket(of: Traces) -> Iterator[Left]:
         raise
     delete = aws.command(of.aws, "s3api", "delete-bucket", "--bucket", of.bucket)
     if page.get("Versions") or page.get("DeleteMarkers"):
-        listed = aws.command(
-            of.aws,
-            *(
-                "s3api",
-                "list-object-versions",
-                "--bucket",
-                of.bucket,
-                "--max-items",
-                "1000",
-                "--output",
-                "json",
-            ),
-            *("--query", "'{Objects: [Versions, DeleteMarkers][][].{Key: Key, VersionId: VersionId}}'"),
-        )
+        # A thousand at a time, the most that S3 deletes; of more, the command is to be typed again.
+        listing = f"list-object-versions --bucket {of.bucket} --max-items 1000 --output json --query".split()
+        query = "'{Objects: [Versions, DeleteMarkers][][].{Key: Key, VersionId: VersionId}}'"
+        listed = aws.command(of.aws, "s3api", *listing, query)
         empty = aws.command(of.aws, "s3api", "delete-objects", "--bucket", of.bucket, "--delete", f'"$({listed})"')
         delete = f"{empty} && {delete}"
     yield Left(what=f"bucket {of.bucket}", remove=delete)
@@ -219,9 +165,23 @@ def objects(of: Traces) -> Iterator[Left]:
         raise OpsError(str(error)) from error
 
 
-def _records(route53: Any, zone: str) -> Iterator[dict[str, Any]]:
-    for page in route53.get_paginator("list_resource_record_sets").paginate(HostedZoneId=zone):
-        yield from page["ResourceRecordSets"]
+def _tags_of(of: Traces, service: str, key: str, argument: str, names: Sequence[str]) -> dict[str, dict[str, str]]:
+    """The tags of balancers by their names, or whatever the service calls them by."""
+    with aws.doing(f"{service}:describe_tags"):
+        client = aws.client(service, of.aws)
+        found = [
+            each
+            for start in range(0, len(names), 20)  # the most that AWS takes
+            for each in client.describe_tags(**{argument: names[start : start + 20]})["TagDescriptions"]
+        ]
+    return {each[key]: _tags(each["Tags"]) for each in found}
+
+
+def _tagged(of: Traces, certificate: str) -> bool:
+    """Whether a certificate has the stack's tags: the same host may have another, of somebody else."""
+    with aws.doing("acm:list_tags_for_certificate"):
+        tags = aws.client("acm", of.aws).list_tags_for_certificate(CertificateArn=certificate)["Tags"]
+    return of.aws.tags.items() <= _tags(tags).items()
 
 
 def _delete_record(settings: Aws, zone: str, record: Mapping[str, Any]) -> str:
@@ -234,5 +194,5 @@ def _tags(tags: Iterable[Mapping[str, str]]) -> dict[str, str]:
     return {each["Key"]: each.get("Value", "") for each in tags}
 
 
-LOOKS = (elbs, elbs_v2, security_groups, volumes, zones, delegation, certificates, bucket, objects)
+LOOKS = (elbs, elbs_v2, security_groups, volumes, zones, certificates, bucket, objects)
 """All of them, in the order in which what they find is best removed. Each raises OpsError when it cannot look."""

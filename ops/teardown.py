@@ -3,7 +3,7 @@
 import re
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Annotated, Any
 
 import typer
@@ -38,7 +38,7 @@ def run(
 
 
 def same_place(state: Iterable[Mapping[str, Any]], settings: Aws) -> None:
-    """Raise OpsError when the state is of another AWS account, region or endpoint than these credentials and settings.
+    """Raise OpsError when the state is of another AWS account or region than these credentials and settings.
 
     Destroyed from there, nothing would be found, and the state would forget what goes on costing.
     """
@@ -50,12 +50,30 @@ def same_place(state: Iterable[Mapping[str, Any]], settings: Aws) -> None:
                 f"The state is of the region {region}, and aws.region is {settings.region}. Nothing was destroyed. "
                 f"Set it back: pulumi config set --path aws.region {region}"
             )
-    here = aws.account(settings)
-    if others := accounts(state) - {here}:
+    here, known = aws.account(settings), accounts(state)
+    if others := known - {here}:
         raise OpsError(
             f"The state is of the AWS account {', '.join(sorted(others))}, and these credentials are of {here}. "
             "Nothing was destroyed. Set AWS_PROFILE to a profile of the account in the state."
         )
+    if not known:
+        _owned(state, settings, here)
+
+
+def _owned(state: Iterable[Mapping[str, Any]], settings: Aws, here: str) -> None:
+    """Look for what has no account in its ARN, where nothing else of a half destroyed stack tells the account."""
+    for each in state:
+        try:
+            with aws.doing(f"Looking for {each['type'].rpartition(':')[2]} {each.get('id')}"):
+                if each["type"] == "aws:route53/zone:Zone":
+                    aws.client("route53", settings).get_hosted_zone(Id=each["id"])
+                elif each["type"] == "aws:s3/bucket:Bucket":
+                    aws.client("s3", settings).head_bucket(Bucket=each["id"], ExpectedBucketOwner=here)
+        except aws.RefusedError as error:
+            raise OpsError(
+                f"{error} It is in the state, and not to be seen in the AWS account {here}. Nothing was destroyed. Set "
+                "AWS_PROFILE to a profile of its account; if it was deleted by hand, `pulumi refresh` first."
+            ) from error
 
 
 def accounts(state: Iterable[Mapping[str, Any]]) -> set[str]:
@@ -85,9 +103,9 @@ def losses(resources: Iterable[Mapping[str, Any]], of: traces.Traces) -> Iterato
         yield f"{count:3} {type_}"
     types = {each["type"]: each for each in resources}
     if "aws:s3/bucket:Bucket" in types:
-        yield f"with the bucket {of.bucket}: {_objects(of)}"
+        yield f"with the bucket {of.bucket}: {_counted(lambda: _objects(of))}"
     if zone := types.get("aws:route53/zone:Zone"):
-        yield f"with the zone {of.domain}: {_records(of, zone['id'])}"
+        yield f"with the zone {of.domain}: {_counted(lambda: _records(of, zone['id']))}"
     if "pulumi-python:dynamic/ejemplo-django:RandomKey" in types:
         yield "with Django's key: every session and every signed link"
 
@@ -105,36 +123,28 @@ def confirmed(stack: str, given: str) -> None:
 
 
 def _objects(of: traces.Traces) -> str:
-    s3, objects, versions = aws.client("s3", of.aws), 0, 0
-    try:
-        with aws.doing(f"Counting what is in the bucket {of.bucket}"):
-            for page in s3.get_paginator("list_object_versions").paginate(Bucket=of.bucket):
-                versions += len(page.get("Versions", []))
-                objects += sum(each["IsLatest"] for each in page.get("Versions", []))
-    except aws.RefusedError as error:
-        if error.code == "NoSuchBucket":
-            return "gone already"
-        raise
-    return f"{objects} objects, {versions} versions"
+    versions = aws.every(of.aws, "s3", "list_object_versions", "Versions", Bucket=of.bucket)
+    return f"{sum(each['IsLatest'] for each in versions)} objects, {len(versions)} versions"
 
 
 def _records(of: traces.Traces, zone: str) -> str:
-    route53 = aws.client("route53", of.aws)
+    names = [
+        f"{each['Name'].rstrip('.')} {each['Type']}"
+        for each in aws.records(of.aws, zone)
+        # The zone's own at its top are no loss.
+        if each["Name"] != f"{of.domain}." or each["Type"] not in ("NS", "SOA")
+    ]
+    return f"{len(names)} records ({', '.join(names)})" if names else "no records"
+
+
+def _counted(count: Callable[[], str]) -> str:
+    """What is in something of the state, which may be gone already."""
     try:
-        with aws.doing(f"Counting the records of {of.domain}"):
-            pages = route53.get_paginator("list_resource_record_sets").paginate(HostedZoneId=zone)
-            names = [
-                f"{each['Name'].rstrip('.')} {each['Type']}"
-                for page in pages
-                for each in page["ResourceRecordSets"]
-                # The zone's own at its top are no loss.
-                if each["Name"] != f"{of.domain}." or each["Type"] not in ("NS", "SOA")
-            ]
+        return count()
     except aws.RefusedError as error:
-        if error.code == "NoSuchHostedZone":
+        if error.code in ("NoSuchBucket", "NoSuchHostedZone"):
             return "gone already"
         raise
-    return f"{len(names)} records ({', '.join(names)})" if names else "no records"
 
 
 def _texts(value: Any) -> Iterator[str]:

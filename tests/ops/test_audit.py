@@ -161,7 +161,7 @@ def test_a_delegation_to_the_deleted_zone_is_found_in_the_zone_above(
     id = zone(cloud, "example.com")
     record(cloud, id, DOMAIN, "NS", "ns-1.awsdns.test.")
     record(cloud, id, f"x{DOMAIN}", "NS", "ns-1.awsdns.test.")
-    (found,) = left(traces, leftovers.delegation)
+    (found,) = left(traces, leftovers.zones)
     assert found.startswith(f"record {DOMAIN}. NS in the zone example.com.")
 
 
@@ -251,6 +251,40 @@ def test_a_state_of_another_account_is_not_destroyed(cloud: Callable[[str], Any]
     teardown.same_place(state(arn(here)), traces.aws)
     with pytest.raises(OpsError, match="of the AWS account 000000000000, and these credentials are of"):
         teardown.same_place(state(arn("000000000000")), traces.aws)
+
+
+@pytest.mark.parametrize(
+    "resource",
+    [
+        {"type": "aws:route53/zone:Zone", "id": "ZELSEWHERE"},
+        {"type": "aws:s3/bucket:Bucket", "id": "clusters.elsewhere"},
+    ],
+)
+def test_a_half_destroyed_state_that_names_no_account_is_not_destroyed_where_its_rest_is_not(
+    traces: Traces, resource: dict[str, Any]
+) -> None:
+    with pytest.raises(OpsError, match=f"{resource['id']}.*not to be seen in the AWS account"):
+        teardown.same_place([resource], traces.aws)
+
+
+def test_a_half_destroyed_state_is_destroyed_where_its_rest_is(cloud: Callable[[str], Any], traces: Traces) -> None:
+    id = zone(cloud, DOMAIN)
+    cloud("s3").create_bucket(Bucket=traces.bucket)
+    state = [{"type": "aws:route53/zone:Zone", "id": id}, {"type": "aws:s3/bucket:Bucket", "id": traces.bucket}]
+    teardown.same_place(state, traces.aws)
+
+
+def test_a_look_that_aws_refuses_is_not_taken_for_one_that_found_nothing(
+    traces: Traces, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    requests.post(f"{traces.aws.endpoint}/moto-api/reset-auth", data="0", timeout=5).raise_for_status()
+    try:
+        report = audit.audit(traces)
+    finally:
+        requests.post(f"{traces.aws.endpoint}/moto-api/reset-auth", data="inf", timeout=5).raise_for_status()
+    assert report.left == []
+    assert len(report.unseen) >= len(leftovers.LOOKS) - 1  # a cluster is not asked
+    assert not report.clean
 
 
 def test_a_state_of_another_region_is_not_destroyed(traces: Traces) -> None:
