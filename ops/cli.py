@@ -1,5 +1,6 @@
 """The command line, `python -m ops <command>`: each command is a function of the module of its name."""
 
+import signal
 import sys
 
 import typer
@@ -10,10 +11,10 @@ from ops import (
     deploy,
     doctor,
     drift,
+    github,
     graph,
     new_stack,
     preview,
-    publish,
     smoke,
     summary,
     teardown,
@@ -27,31 +28,29 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="What is done with a stack around `pulumi up`.",
 )
-
-
-@app.callback()
-def _ops() -> None:
-    """What is done with a stack around `pulumi up`."""
-
-
-# One line for each command, by its name.
-app.command("comment")(comment.run)
-app.command("preview")(preview.run)
-app.command("publish")(publish.run)
-app.command("deploy")(deploy.run)
-app.command("smoke")(smoke.run)
-app.command("drift")(drift.run)
-app.command("doctor")(doctor.run)
-app.command("new-stack")(new_stack.run)
-app.command("graph")(graph.run)
-app.command("summary")(summary.run)
-app.command("open")(summary.open_site)
-app.command("down")(teardown.run)
-app.command("audit")(audit.run)
+for _name, _command in {
+    "comment": comment.run,
+    "preview": preview.run,
+    "publish": github.run,
+    "deploy": deploy.run,
+    "smoke": smoke.run,
+    "drift": drift.run,
+    "doctor": doctor.run,
+    "new-stack": new_stack.run,
+    "graph": graph.run,
+    "summary": summary.run,
+    "open": summary.open_site,
+    "down": teardown.run,
+    "audit": audit.run,
+}.items():
+    app.command(_name)(_command)
 
 
 def main() -> None:
     """Run a command; an OpsError is printed as a paragraph, and the exit code is 1."""
+    # Ended as by Ctrl-C, so that what was begun is taken back: otherwise Python would just stop.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
     try:
         app()
     except OpsError as error:

@@ -1,7 +1,6 @@
 """What was changed behind the program's back, found by `pulumi refresh --preview-only`, and the issue about it."""
 
 from dataclasses import dataclass
-from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
@@ -10,21 +9,11 @@ import typer
 from ops import engine, plan
 from ops.comment import kind
 from ops.errors import OpsError
-from ops.github import BOT, Repository
+from ops.github import API, BOT, Api, Author, Repository, Token
 from ops.markdown import code, fitted
 from ops.plan import Plan, Resource
-from ops.publish import Api, Author
 
 _END = "**Cut off here:** GitHub takes no longer text; {left} more lines are left out."
-
-
-class Action(Enum):
-    """What is done about the issue."""
-
-    NOTHING = "nothing"
-    OPEN = "open"
-    UPDATE = "update"
-    CLOSE = "close"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,27 +57,19 @@ def issue(found: Plan) -> Issue | None:
     return Issue(title=f"Drift in {found.stack}: {resources}", body=fitted(blocks, end=_END))
 
 
-def decide(drifted: bool, *, is_open: bool) -> Action:
-    """What to do about the issue, by whether there is drift and whether it is open."""
-    if drifted:
-        return Action.UPDATE if is_open else Action.OPEN
-    return Action.CLOSE if is_open else Action.NOTHING
-
-
 def settle(repository: Repository, *, stack: str, wanted: Issue | None) -> str:
     """Open, renew or close the issue; says what was done."""
     number = repository.open_issue(marker(stack))
-    match decide(wanted is not None, is_open=number is not None):
-        case Action.OPEN if wanted is not None:
-            return f"opened #{repository.create_issue(wanted.title, wanted.body)}"
-        case Action.UPDATE if wanted is not None and number is not None:
-            repository.update_issue(number, title=wanted.title, body=wanted.body)
-            return f"updated #{number}"
-        case Action.CLOSE if number is not None:
-            repository.note(number, "Nothing differs any more.")
-            repository.update_issue(number, state="closed")
-            return f"closed #{number}"
-    return "nothing drifted"
+    if wanted is None:
+        if number is None:
+            return "nothing drifted"
+        repository.note(number, "Nothing differs any more.")
+        repository.update_issue(number, state="closed")
+        return f"closed #{number}"
+    if number is None:
+        return f"opened #{repository.create_issue(wanted.title, wanted.body)}"
+    repository.update_issue(number, title=wanted.title, body=wanted.body)
+    return f"updated #{number}"
 
 
 def run(
@@ -101,8 +82,8 @@ def run(
         str | None,
         typer.Option(help="owner/name: where the issue is; it is only shown when this is not given."),
     ] = None,
-    token: Annotated[str, typer.Option(envvar="GITHUB_TOKEN", help="Best given as GITHUB_TOKEN.")] = "",
-    api: Api = "https://api.github.com",
+    token: Token = "",
+    api: Api = API,
     author: Author = BOT,
 ) -> None:
     """Look for drift; write the issue about it, or, with `--repository`, open, renew or close it on GitHub."""

@@ -1,19 +1,24 @@
-"""The part of GitHub's API that comments and issues need."""
+"""What a workflow writes on GitHub: one comment on a pull request and one issue, edited in place."""
 
-import json
-import urllib.error
-import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any
+
+import requests
+import typer
 
 from ops.errors import OpsError
 
 BOT = "github-actions[bot]"
 """Whose name is on what a workflow writes."""
+API = "https://api.github.com"
+_TIMEOUT = 30
+"""Seconds for one answer."""
 
-_PAGE = 100
-"""Entries of a list that come at once, the most that GitHub gives."""
+Token = Annotated[str, typer.Option("--token", envvar="GITHUB_TOKEN", help="Best given as GITHUB_TOKEN.")]
+Api = Annotated[str, typer.Option("--api", envvar="GITHUB_API_URL", help="The API's address.")]
+Author = Annotated[str, typer.Option("--author", help="Whose comments and issues are edited.")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,40 +65,41 @@ class Repository:
         return None
 
     def _all(self, path: str) -> Iterator[dict[str, Any]]:
-        page = 1
-        while True:
-            found = self._send("GET", f"{path}{'&' if '?' in path else '?'}per_page={_PAGE}&page={page}")
+        page, size = 1, 100  # the most that GitHub gives at once
+        while found := self._send("GET", f"{path}{'&' if '?' in path else '?'}per_page={size}&page={page}"):
             yield from found
-            if len(found) < _PAGE:
-                return
             page += 1
 
-    def _send(self, method: str, path: str, body: Mapping[str, str] | None = None) -> Any:
-        request = urllib.request.Request(  # noqa: S310  # the address is GitHub's own, not a user's
-            f"{self.api}/repos/{self.name}/{path}",
-            method=method,
-            data=None if body is None else json.dumps(body).encode(),
-            headers={
-                "Authorization": f"Bearer {self.token}",
-                "Accept": "application/vnd.github+json",
-                "Content-Type": "application/json",
-                "User-Agent": "ejemplo-django",
-            },
-        )
+    def _send(self, method: str, path: str, body: dict[str, str] | None = None) -> Any:
+        headers = {"Authorization": f"Bearer {self.token}", "Accept": "application/vnd.github+json"}
+        url = f"{self.api}/repos/{self.name}/{path}"
         try:
-            with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310  # as above
-                return json.load(answer)
-        except urllib.error.HTTPError as error:
-            said = error.read().decode(errors="replace")[:300]
-            raise OpsError(
-                f"GitHub answered {method} {path} of {self.name} with {error.code}: {said}. With 403 or 404, the "
-                "token lacks the right: the job needs `pull-requests: write` for a comment, `issues: write` for an "
-                "issue."
-            ) from error
-        except (OSError, ValueError) as error:
+            answer = requests.request(method, url, json=body, headers=headers, timeout=_TIMEOUT)
+            if answer.ok:
+                return answer.json()
+        except requests.RequestException as error:
             raise OpsError(
                 f"GitHub did not answer {method} {path} of {self.name}: {error}. Try again later."
             ) from error
+        raise OpsError(
+            f"GitHub answered {method} {path} of {self.name} with {answer.status_code}: {answer.text[:300]}. With 403 "
+            "or 404, the token lacks the right: the job needs `pull-requests: write` for a comment, `issues: write` "
+            "for an issue."
+        )
+
+
+def run(
+    comment: Annotated[Path, typer.Argument(help="The text, which begins with its marker.")],
+    *,
+    pull: Annotated[int, typer.Option(help="The number of the pull request.")],
+    repository: Annotated[str, typer.Option(envvar="GITHUB_REPOSITORY", help="owner/name.")],
+    token: Token,
+    api: Api = API,
+    author: Author = BOT,
+) -> None:
+    """Write the comment on a pull request, or edit the one that is there."""
+    target = Repository(name=repository, api=api, token=token, author=author)
+    print(target.comment(pull, comment.read_text()))
 
 
 def _first_line(text: str) -> str:
