@@ -2,6 +2,7 @@
 
 import signal
 import sys
+from collections.abc import Callable, Mapping
 
 import typer
 
@@ -14,7 +15,6 @@ from ops import (
     github,
     graph,
     new_stack,
-    preview,
     smoke,
     summary,
     teardown,
@@ -28,9 +28,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="What is done with a stack around `pulumi up`.",
 )
-for _name, _command in {
-    "comment": comment.run,
-    "preview": preview.run,
+_COMMANDS: Mapping[str, Callable[..., None]] = {
+    "preview": comment.run,
     "publish": github.run,
     "deploy": deploy.run,
     "smoke": smoke.run,
@@ -42,7 +41,8 @@ for _name, _command in {
     "open": summary.open_site,
     "down": teardown.run,
     "audit": audit.run,
-}.items():
+}
+for _name, _command in _COMMANDS.items():
     app.command(_name)(_command)
 
 

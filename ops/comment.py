@@ -1,13 +1,12 @@
 """The comment that a pull request gets: the plan in Markdown, what cannot be undone first."""
 
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ops import cost, plan
+from ops import cost, engine, plan
 from ops.markdown import block, code, fitted, quoted
 from ops.plan import Change, Plan, Resource
 
@@ -53,16 +52,24 @@ def render(planned: Plan, prices: cost.Table, *, revision: str | None = None) ->
 
 
 def run(
-    preview: Annotated[Path | None, typer.Argument(help="The JSON; standard input when it is not given.")] = None,
     *,
-    stack: Annotated[str | None, typer.Option(help="Where the JSON names none: it failed at the start.")] = None,
-    said: Annotated[Path | None, typer.Option(help="What pulumi wrote to standard error.")] = None,
-    revision: Annotated[str | None, typer.Option(help="The commit that was previewed.")] = None,
+    stack: Annotated[str, typer.Option(help="The stack.")],
+    saved: Annotated[
+        Path | None, typer.Option("--json", help="What pulumi printed; it is run when this is not given.")
+    ] = None,
+    output: Annotated[Path | None, typer.Option(help="Where to write it; standard output if not given.")] = None,
+    revision: Annotated[str | None, typer.Option(help="The commit that is previewed.")] = None,
 ) -> None:
-    """Write the comment on a pull request from what `pulumi preview --json --show-sames` printed."""
-    text = preview.read_text() if preview else sys.stdin.read()
-    planned = plan.read(text, stack=stack, said=said.read_text() if said else "")
-    print(render(planned, cost.table(), revision=revision), end="")
+    """Preview a stack and write the comment; exit code 1 when the preview failed, which the comment then says."""
+    printed, said = (saved.read_text(), "") if saved else engine.as_json("preview", "--show-sames", stack=stack)
+    planned = plan.read(printed, stack=stack, said=said)
+    text = render(planned, cost.table(), revision=revision)
+    if output:
+        output.write_text(text)
+    else:
+        print(text, end="")
+    if planned.errors:
+        raise typer.Exit(1)
 
 
 def kind(resource: Resource) -> str:

@@ -79,25 +79,25 @@ def table(path: Path = _TABLE) -> Table:
 
 def before(resources: Iterable[Resource], prices: Table) -> Cost:
     """What the resources cost as they are."""
-    return _cost(((each.type, each.before) for each in resources if each.before is not None), prices)
+    return _cost([(each.type, each.before) for each in resources], prices)
 
 
 def after(resources: Iterable[Resource], prices: Table) -> Cost:
     """What the resources cost once the plan is carried out."""
-    return _cost(((each.type, each.after) for each in resources if each.after is not None), prices)
+    return _cost([(each.type, each.after) for each in resources], prices)
 
 
-def _cost(resources: Iterable[tuple[str, Mapping[str, Any]]], prices: Table) -> Cost:
-    items: Counter[Price] = Counter()
-    unknown = set()
-    for type_, inputs in resources:
-        price = next((each for each in prices.prices if each.meets(type_, inputs)), None)
-        if price is not None:
-            items[price] += 1
-        elif type_.startswith("aws:") and type_ not in prices.free:
-            unknown.add(type_)
-    paid = tuple((each, items[each]) for each in prices.prices if items[each])
-    return Cost(items=paid, unknown=frozenset(unknown))
+def _cost(resources: Iterable[tuple[str, Mapping[str, Any] | None]], prices: Table) -> Cost:
+    there = [(type_, inputs) for type_, inputs in resources if inputs is not None]
+    paid = Counter(price for resource in there for price in prices.prices if price.meets(*resource))
+    unknown = {
+        type_
+        for type_, inputs in there
+        if type_.startswith("aws:")
+        and type_ not in prices.free
+        and not any(price.meets(type_, inputs) for price in prices.prices)
+    }
+    return Cost(items=tuple((each, paid[each]) for each in prices.prices if each in paid), unknown=frozenset(unknown))
 
 
 def _is(inputs: Mapping[str, Any], path: str, value: Any) -> bool:

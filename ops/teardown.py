@@ -78,13 +78,8 @@ def _owned(state: Iterable[Mapping[str, Any]], settings: Aws, here: str) -> None
 
 def accounts(state: Iterable[Mapping[str, Any]]) -> set[str]:
     """The accounts in the ARNs of the state's AWS resources. Zones and buckets have none in theirs."""
-    return {
-        found[1]
-        for each in state
-        if each["type"].startswith("aws:")
-        for text in _texts(each.get("outputs", {}))
-        if (found := _ACCOUNT.match(text))
-    }
+    arns = [each.get("outputs", {}).get("arn", "") for each in state if each["type"].startswith("aws:")]
+    return {found[1] for arn in arns if (found := _ACCOUNT.match(arn))}
 
 
 def unprotected(state: Iterable[Mapping[str, Any]], stack: str) -> None:
@@ -145,15 +140,3 @@ def _counted(count: Callable[[], str]) -> str:
         if error.code in ("NoSuchBucket", "NoSuchHostedZone"):
             return "gone already"
         raise
-
-
-def _texts(value: Any) -> Iterator[str]:
-    match value:
-        case str():
-            yield value
-        case dict():
-            for each in value.values():
-                yield from _texts(each)
-        case list():
-            for each in value:
-                yield from _texts(each)

@@ -3,13 +3,12 @@
 import copy
 import json
 import re
-import subprocess
-import sys
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
@@ -299,14 +298,14 @@ def test_what_is_no_preview_is_refused_by_message(text: str, refusal: str) -> No
         plan.read(text)
 
 
-def test_the_command_reads_standard_input_and_writes_the_comment(tmp_path: Path) -> None:
-    def run(text: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "ops", "comment", "--revision", "0123456789abcdef"]
-        return subprocess.run(command, input=text, capture_output=True, text=True, check=False)
-
-    done = run((record.RECORDINGS / "replace.json").read_text())
-    assert done.stdout == (record.GOLDEN / "replace.md").read_text()
-    refused = run("nonsense")
-    assert refused.returncode == 1
-    assert refused.stdout == ""
-    assert refused.stderr.startswith("Error: This is not what")
+def test_the_command_writes_the_comment_on_a_preview_that_was_saved(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    comment.run(stack="local", saved=record.RECORDINGS / "replace.json", revision="0123456789abcdef")
+    assert capsys.readouterr().out == (record.GOLDEN / "replace.md").read_text()
+    with pytest.raises(typer.Exit):
+        comment.run(stack="local", saved=record.RECORDINGS / "failure.json", output=tmp_path / "comment.md")
+    assert "failed" in (tmp_path / "comment.md").read_text()
+    (tmp_path / "none").write_text("nonsense")
+    with pytest.raises(OpsError, match="This is not what"):
+        comment.run(stack="local", saved=tmp_path / "none")

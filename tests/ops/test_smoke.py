@@ -1,5 +1,6 @@
 """The smoke test, against real HTTPS on loopback."""
 
+import json
 import ssl
 import threading
 from collections.abc import Iterator
@@ -11,9 +12,11 @@ from pathlib import Path
 import pytest
 import trustme
 
-from ops import deploy, smoke
+from ops import deploy, engine, smoke, stack_making
 from ops.errors import OpsError
 from tests.fast.graph import Inputs, changed, declare
+from tests.ops.conftest import PASSPHRASE
+from tests.ops.test_new_stack import settled
 
 HOST = "site.example.test"
 IMAGE = f"registry.example.test:5000/contraslash/ejemplo-django@sha256:{'0f' * 32}"
@@ -146,3 +149,37 @@ def test_the_way_back_is_a_setting_that_runs_the_image_that_was_well(config: Inp
     *_, path, digest = set_digest.split()
     assert declare(changed(config, {path: digest})).exports["image"] == IMAGE
     assert up == "pulumi up --stack dev"
+
+
+def test_two_bad_deployments_in_a_row_leave_the_way_back_to_the_image_that_was_well(
+    site: Site, project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend = f"file://{tmp_path}"
+    stack_making.make(
+        stack_making.Request(
+            name="dev", backend=backend, secrets_provider="passphrase", settled=settled(), passphrase=PASSPHRASE
+        )
+    )
+    digests = iter(f"sha256:{number * 64}" for number in "1234")
+
+    def up(*_: str) -> None:
+        """Leave in the state what an `up` leaves that builds another image."""
+        stack = {"urn": "urn:pulumi:dev::ejemplo-django::pulumi:pulumi:Stack::ejemplo-django-dev", "custom": False}
+        outputs = {"url": site.visit().url, "image": f"registry.example.com/team/app@{next(digests)}"}
+        resources = [stack | {"type": "pulumi:pulumi:Stack", "outputs": outputs}]
+        state = {"version": 3, "deployment": {"manifest": {"time": "2026-01-01T00:00:00Z"}, "resources": resources}}
+        engine.pulumi("stack", "import", "--stack", "dev", stdin=json.dumps(state))
+
+    monkeypatch.setattr(engine, "watched", up)
+    up()
+    for number, status in enumerate((500, 503)):
+        # Before the first, what runs is visited, since nobody knows yet that it is well.
+        site.answers = chain(repeat(GOOD, smoke.ROW if number == 0 else 0), repeat((status, "")))
+        with pytest.raises(OpsError, match=f"it answered {status}") as failed:
+            deploy.run(stack="dev", authority=site.authority, address="127.0.0.1", within=0)
+        assert f"image.digest sha256:{'1' * 64}" in str(failed.value)
+
+    site.answers = repeat((200, '<dd id="version">v1</dd>'))
+    deploy.run(stack="dev", authority=site.authority, address="127.0.0.1", within=0, summary=tmp_path / "summary.md")
+    assert deploy.visited("dev") == f"sha256:{'4' * 64}"
+    assert f"before it ran `sha256:{'1' * 64}`" in (tmp_path / "summary.md").read_text()
