@@ -1,13 +1,11 @@
 """Lists what a change to the outputs breaks in the known consumers, which are the programs beside this file.
 
 The contract of before is the table of docs/outputs.md; that of now is infra/outputs.py. What a consumer uses is
-seen by running its program against a monitor that makes nothing. `python -m examples.contract --help`.
+seen by running its program against the recorder of `ops`, which makes nothing. `python -m examples.contract --help`.
 """
 
 import argparse
 import ast
-import asyncio
-import contextvars
 import inspect
 import json
 import re
@@ -23,11 +21,10 @@ from typing import Any
 
 import pulumi
 import yaml
-from google.protobuf import json_format
-from pulumi.runtime import mocks, proto
-from pulumi.runtime.stack import run_pulumi_func
 
 from infra import outputs
+from ops import recorder
+from ops.recorder import Declared
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENT = Path("docs/outputs.md")
@@ -53,16 +50,6 @@ class Contract:
     """The type of each output in JSON, by its name in the stack."""
     secrets: frozenset[str]
     """The names of those that are secret."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Declared:
-    """A resource that a program asked for."""
-
-    type: str
-    name: str
-    inputs: Mapping[str, Any]
-    """As they are on the wire: a secret is a dict with a signature."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,29 +122,22 @@ def run(folder: Path, *, kinds: Mapping[str, str]) -> Run:
     program does.
     """
     used: set[str] = set()
-    monitor = Monitor()
     contract = types.ModuleType(MODULE)
     vars(contract).update(vars(outputs) | {"read": lambda stack, opts=None: _Noted(kinds, used)})
     project = yaml.safe_load((folder / "Pulumi.yaml").read_text())["name"]
     config = yaml.safe_load((folder / "Pulumi.local.yaml").read_text()).get("config", {})
 
-    async def main() -> None:
-        handed = {key: value if isinstance(value, str) else json.dumps(value) for key, value in config.items()}
-        pulumi.runtime.set_all_config(handed)
-        pulumi.runtime.set_mocks(NoMocks(), project=project, stack="local", preview=True, monitor=monitor)
-        await run_pulumi_func(lambda: _call(folder))
-
     sys.modules[MODULE] = contract
     try:
-        # A copy of the context: the SDK keeps its state in there, and none of it may reach the next run.
-        contextvars.copy_context().run(asyncio.run, main())
+        graph = recorder.record(
+            lambda: runpy.run_path(str(folder / "__main__.py")),
+            values={key: value if isinstance(value, str) else json.dumps(value) for key, value in config.items()},
+            preview=True,
+            project=project,
+        )
     finally:
         del sys.modules[MODULE]
-    return Run(used=frozenset(used), declared=tuple(monitor.declared))
-
-
-def _call(folder: Path) -> None:
-    runpy.run_path(str(folder / "__main__.py"))
+    return Run(used=frozenset(used), declared=tuple(graph.resources))
 
 
 class _Noted:
@@ -171,37 +151,6 @@ class _Noted:
         self._used.add(key)
         sample = pulumi.Output.from_input(SAMPLES[self._kinds.get(key, "string")])
         return pulumi.Output.secret(sample) if key in present().secrets else sample
-
-
-class Monitor(mocks.MockMonitor):
-    """Makes nothing: it answers with what it was given, and in a preview whatever is not there is not known."""
-
-    def __init__(self) -> None:
-        super().__init__(NoMocks())
-        self.declared: list[Declared] = []
-
-    def RegisterResource(self, request: Any) -> Any:  # noqa: N802  # the engine's name for it
-        """Note a resource."""
-        inputs = json_format.MessageToDict(request.object)
-        self.declared.append(Declared(type=request.type, name=request.name, inputs=inputs))
-        urn = self.make_urn(request.parent, request.type, request.name)
-        return proto.resource_pb2.RegisterResourceResponse(urn=urn, object=request.object)
-
-    def Invoke(self, request: Any) -> Any:  # noqa: N802  # the engine's name for it
-        """Answer nothing."""
-        return proto.resource_pb2.ResourceInvokeResponse()
-
-
-class NoMocks(pulumi.runtime.Mocks):
-    """MockMonitor wants some; the monitor answers before they are asked."""
-
-    def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
-        """Never asked."""
-        raise NotImplementedError(args.typ)
-
-    def call(self, args: pulumi.runtime.MockCallArgs) -> Any:
-        """Never asked."""
-        raise NotImplementedError(args.token)
 
 
 def differences(before: Contract, after: Contract) -> dict[str, str]:

@@ -119,7 +119,7 @@ class _Recorder(mocks.MockMonitor):
     """Answers as the engine would, secrets and unknowns included, and keeps what it was asked."""
 
     def __init__(self, graph: Graph, *, preview: bool) -> None:
-        super().__init__(_NoMocks())
+        super().__init__(NoMocks())
         self._graph = graph
         self._preview = preview
 
@@ -147,10 +147,10 @@ class _Recorder(mocks.MockMonitor):
         self._graph.declared.append(declared)
         if not request.custom:
             return proto.resource_pb2.RegisterResourceResponse(urn=urn)
-        if request.type not in COMPUTED:
-            raise LookupError(f"the recorder knows no type {request.type}: add it to ops.example.COMPUTED")
         state = dict(given)
         if not self._preview:
+            if request.type not in COMPUTED:
+                raise LookupError(f"the recorder knows no type {request.type}: add it to ops.example.COMPUTED")
             state |= COMPUTED[request.type](request.name, given)
             for key in state.keys() & set(request.additionalSecretOutputs):
                 state[key] = {rpc._special_sig_key: rpc._special_secret_sig, "value": state[key]}
@@ -193,13 +193,15 @@ class _Recorder(mocks.MockMonitor):
         return proto.resource_pb2.ResourceInvokeResponse(**{"return": answer})
 
 
-class _NoMocks(pulumi.runtime.Mocks):
+class NoMocks(pulumi.runtime.Mocks):
     """MockMonitor wants some; the recorder answers before they are asked."""
 
     def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str | None, Inputs]:
+        """Never asked."""
         raise LookupError(f"not recorded: {args.typ}")
 
     def call(self, args: pulumi.runtime.MockCallArgs) -> Any:
+        """Never asked."""
         raise LookupError(f"not recorded: {args.token}")
 
 
@@ -209,20 +211,25 @@ def record(
     values: Mapping[str, str],
     encrypted: Collection[str] = (),
     preview: bool = False,
+    project: str | None = None,
 ) -> Graph:
     """Run a program with a configuration as the engine hands it over: by whole keys, JSON for what is no text.
 
-    `encrypted` are the keys in which Pulumi has a secret. Each run has its own event loop and its own copy of the
+    `encrypted` are the keys in which Pulumi has a secret; `project` is another than this one. In a preview, what the
+    cloud would add is not known, and any type will do. Each run has its own event loop and its own copy of the
     SDK's state, so that nothing of it reaches the next. Raises whatever the program raises.
     """
     graph = Graph()
-    project = engine.project_name()
+    of = project or engine.project_name()
+
+    def called() -> None:
+        program()
 
     async def main() -> None:
         pulumi.runtime.set_all_config(dict(values), list(encrypted))
         monitor = _Recorder(graph, preview=preview)
-        pulumi.runtime.set_mocks(_NoMocks(), project=project, stack="test", preview=preview, monitor=monitor)
-        await run_pulumi_func(lambda: _call(program))
+        pulumi.runtime.set_mocks(NoMocks(), project=of, stack="test", preview=preview, monitor=monitor)
+        await run_pulumi_func(called)
         stack = pulumi.runtime.get_root_resource()
         for name, value in getattr(stack, "outputs", {}).items():
             output = pulumi.Output.from_input(value)
@@ -235,10 +242,6 @@ def record(
         error.add_note(f"{len(graph.declared)} resources were declared before")
         raise
     return graph
-
-
-def _call(program: Callable[[], object]) -> None:
-    program()
 
 
 def run(

@@ -11,11 +11,12 @@ from typing import Any
 
 import pulumi
 import pytest
-from pulumi.runtime import proto
+from pulumi.runtime import mocks, proto
 from pulumi.runtime.stack import run_pulumi_func
 
 from examples import contract
 from infra import outputs
+from ops.recorder import NoMocks
 from tests.fast.graph import KUBECONFIG, ROOT, Graph, Secret
 from tests.fast.plugin_engine import packed, secret
 
@@ -24,11 +25,11 @@ SECRET = "kubeconfig-token"
 """What a message must not repeat: it is in KUBECONFIG."""
 
 
-class Stacks(contract.Monitor):
+class Stacks(mocks.MockMonitor):
     """Knows one other stack, and answers for it as the engine does."""
 
     def __init__(self, given: dict[str, Any], *, secrets: list[str]) -> None:
-        super().__init__()
+        super().__init__(NoMocks())
         signed = {key: secret(given[key]) if key in secrets else given[key] for key in given}
         self.state = {"name": STACK, "outputs": signed, "secretOutputNames": secrets}
 
@@ -43,7 +44,7 @@ def consume(stack: Stacks, *, preview: bool = False, shown: list[str] | None = N
     found: dict[str, Any] = {}
 
     async def main() -> None:
-        pulumi.runtime.set_mocks(contract.NoMocks(), project="consumer", preview=preview, monitor=stack)
+        pulumi.runtime.set_mocks(NoMocks(), project="consumer", preview=preview, monitor=stack)
         read: list[outputs.Outputs] = []
         await run_pulumi_func(lambda: read.append(outputs.read(STACK)))
         for field in dataclasses.fields(outputs.Outputs):
