@@ -168,11 +168,11 @@ def objects(of: Traces) -> Iterator[Left]:
 def _tags_of(of: Traces, service: str, key: str, argument: str, names: Sequence[str]) -> dict[str, dict[str, str]]:
     """The tags of balancers by their names, or whatever the service calls them by."""
     with aws.doing(f"{service}:describe_tags"):
-        client = aws.client(service, of.aws)
+        balancers = aws.client(service, of.aws)
         found = [
             each
             for start in range(0, len(names), 20)  # the most that AWS takes
-            for each in client.describe_tags(**{argument: names[start : start + 20]})["TagDescriptions"]
+            for each in balancers.describe_tags(**{argument: names[start : start + 20]})["TagDescriptions"]
         ]
     return {each[key]: _tags(each["Tags"]) for each in found}
 
