@@ -29,12 +29,12 @@ _SECRET, _PLAIN, _FONT = "#c2255c", "#94a3b8", "Helvetica,Arial,sans-serif"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edge:
-    """From a resource, or a secret setting, to a resource that takes a value of it."""
+    """From a resource, or a secret setting, to a resource that waits for it."""
 
     source: str
     target: str
     secret: bool
-    """Whether the value is one."""
+    """Whether the resource is handed a secret of it."""
 
 
 def run() -> None:
@@ -68,10 +68,12 @@ def named(declared: Declared) -> str:
 
 
 def edges(graph: Graph) -> frozenset[Edge]:
-    """All that takes a value of something."""
+    """All that waits for something, and what goes along with it."""
     resources = {each.urn: named(each) for each in graph.resources}
     secret: dict[tuple[str, str], bool] = defaultdict(bool)
     for each in graph.resources:
+        for urn in each.dependencies & resources.keys():
+            secret[resources[urn], named(each)] |= False
         for key, value in each.inputs.items():
             hidden = [text for text, is_secret in recorder.texts(value) if is_secret]
             sources = [resources[urn] for urn in each.sources.get(key, ()) if urn in resources]
@@ -108,7 +110,7 @@ def _dot(graph: Graph, edges: Iterable[Edge]) -> Iterator[str]:
         groups[components.get(each.parent, ("Providers", ""))].append(each)
     yield f"""digraph {{
         rankdir=LR ranksep=0.9 nodesep=0.15 bgcolor=white labelloc=b fontname="{_FONT}" fontsize=12
-        label=<needs a value of: <font color="{_PLAIN}">grey</font>,
+        label=<waits for: <font color="{_PLAIN}">grey</font>,
             hands on a secret: <font color="{_SECRET}">red, dashed</font>>
         node [shape=box style="rounded,filled" fillcolor=white margin="0.14,0.05" fontname="{_FONT}" fontsize=11]
         edge [color="{_PLAIN}" arrowsize=0.7]"""

@@ -32,6 +32,9 @@ AskSecret = Callable[[str], str]
 FIRST = ("domain", "host", "aws.region", "image.platform", "cluster.driver")
 """What is asked in any case, and before the rest, which depends on it."""
 
+_NO_SOURCE = ("found neither", "found none, expected one of")
+"""How the program begins when a secret is missing that may as well be in a file, whose key ends in File."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settled:
@@ -61,7 +64,7 @@ def settle(given: Mapping[str, str], *, name: str, ask: Ask, secret: AskSecret) 
             draft = _with(draft, key, {})
         elif what.startswith("found nothing") and expected.endswith("objects"):
             draft = _with(draft, key, [{}])
-        elif what.startswith("found neither") and key == "registry.password":
+        elif what.startswith(_NO_SOURCE) and key == "registry.password":
             secrets[key] = secret(key)
             draft = _with(draft, key, secrets[key])
         elif (fitting := _fitting(draft, key, secrets, name)) is not None:
@@ -69,7 +72,7 @@ def settle(given: Mapping[str, str], *, name: str, ask: Ask, secret: AskSecret) 
         elif key in given or what.startswith("unknown key"):
             raise OpsError(f"--set {key}={given.get(key, '')}: {what}.")
         else:
-            if what.startswith("found neither"):  # one of a secret and a file with it
+            if what.startswith(_NO_SOURCE):
                 key = f"{key}File"
             draft = _with(draft, key, ask(key, expected, _proposal(draft, key, secrets, name)))
     read = _read(draft, secrets, name)

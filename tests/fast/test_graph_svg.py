@@ -69,6 +69,7 @@ def test_the_edges_on_which_a_secret_travels_are_marked(graph: Graph) -> None:
     assert {(edge.source, edge.target) for edge in drawing.thinned(drawing.edges(graph)) if edge.secret} == {
         ("registry.password", "docker:index/image:Image app-image"),
         ("registry.password", "kubernetes:core/v1:Secret regcred-secret"),
+        (f"{dynamic}:KopsReady cluster-ready", f"{dynamic}:ClusterAccess cluster-access"),
         (f"{dynamic}:KopsReady cluster-ready", "pulumi:providers:kubernetes cluster"),
         (f"{dynamic}:RandomKey ejemplo-django-key-random", f"{key} ejemplo-django-key"),
     }

@@ -91,6 +91,7 @@ def record(cloud: Callable[[str], Any], zone: str, name: str, type_: str, value:
     )
 
 
+@pytest.mark.timeout(120)  # a client of each service: megabytes of descriptions are read
 def test_nothing_is_found_where_nothing_was_left(traces: Traces) -> None:
     assert audit.audit(traces) == audit.Report(left=[], unseen=[])
 
@@ -274,6 +275,7 @@ def test_a_half_destroyed_state_is_destroyed_where_its_rest_is(cloud: Callable[[
     teardown.same_place(state, traces.aws)
 
 
+@pytest.mark.timeout(120)  # as above
 def test_a_look_that_aws_refuses_is_not_taken_for_one_that_found_nothing(
     traces: Traces, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -154,6 +154,19 @@ def test_what_the_program_misses_is_asked_for_until_it_takes_it(project: Path) -
     assert "password" not in said.config["registry"]
 
 
+def test_where_a_secret_or_a_file_will_do_the_file_is_asked_for(project: Path) -> None:
+    asked = []
+
+    def ask(key: str, expected: str, proposal: str) -> str:
+        asked.append(key)
+        return "kubeconfig"
+
+    given = {key: value for key, value in GIVEN.items() if key != "cluster.kubeconfigFile"}
+    said = interview.settle(given, name="dev", ask=ask, secret=lambda _: PASSWORD)
+    assert asked == ["cluster.kubeconfigFile"]
+    assert said.config["cluster"]["kubeconfigFile"] == "kubeconfig"
+
+
 def test_a_list_and_a_number_are_read_as_the_program_expects_them(project: Path) -> None:
     given = {"cluster.driver": "kops", "cluster.zones": "us-east-1a, us-east-1c", "app.replicas": "3"}
     given |= {"cluster.nodes[0].machineType": "t4g.small", "image.platform": "linux/arm64"}

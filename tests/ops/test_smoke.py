@@ -151,6 +151,7 @@ def test_the_way_back_is_a_setting_that_runs_the_image_that_was_well(config: Inp
     assert up == "pulumi up --stack dev"
 
 
+@pytest.mark.timeout(120)  # a dozen runs of pulumi
 def test_two_bad_deployments_in_a_row_leave_the_way_back_to_the_image_that_was_well(
     site: Site, project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
