@@ -2,7 +2,7 @@
 
 from typing import Any, ClassVar
 
-from sandbox.plugins.aws.ec2 import Ec2Thing, seen
+from sandbox.plugins.aws.ec2 import Ec2Thing
 from sandbox.plugins.aws.tags import from_aws, to_aws
 from sandbox.plugins.aws.thing import Seen, given
 from sandbox.plugins.resource import Call
@@ -78,7 +78,9 @@ class LaunchTemplate(Ec2Thing):
         [version] = self.ec2.describe_launch_template_versions(LaunchTemplateId=id, Versions=["$Latest"])[
             "LaunchTemplateVersions"
         ]
-        return seen(
+        # Asked for by themselves: moto 5.2.5 describes a template with the tags that it was made with.
+        tags = self.ec2.describe_tags(Filters=[{"Name": "resource-id", "Values": [id]}])["Tags"]
+        return (
             {
                 "name": template["LaunchTemplateName"],
                 **_read(version["LaunchTemplateData"]),
@@ -87,7 +89,7 @@ class LaunchTemplate(Ec2Thing):
                 "defaultVersion": template["DefaultVersionNumber"],
                 "arn": self.arn(id, ""),
             },
-            template,
+            from_aws(tags),
         )
 
     def remove(self, id: str, *, state: Properties, call: Call) -> None:

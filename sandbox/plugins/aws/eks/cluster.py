@@ -43,6 +43,7 @@ class Cluster(EksThing):
         "createdAt",
         "tagsAll",
     }
+    filled_in = frozenset({"version", "kubernetesNetworkConfig", "accessConfig", "upgradePolicy"})
     replace_on = frozenset(
         {
             "name",
