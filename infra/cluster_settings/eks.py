@@ -69,8 +69,9 @@ class EksSettings:
 
 def read(section: Section, *, region: str, platform: str) -> EksSettings:
     """Read the settings of the driver `eks`, for a cluster in the region and an image of the platform."""
+    already = len(section.problems)
     zones = machines.zones(section, region=region)
-    if len(zones) == 1:
+    if len(zones) == 1 and len(section.problems) == already:  # and not one that is left of several
         section.refuse("zones", expected="two zones or more: EKS spreads its control plane over them")
     version = section.text("kubernetesVersion", _version)
     settings = EksSettings(
@@ -121,9 +122,13 @@ def _node_groups(section: Section, *, zones: tuple[str, ...], platform: str) -> 
 
 
 def _addons(section: Section, version: str) -> dict[str, str]:
-    defaults = eks_versions.ADDONS.get(version, dict.fromkeys(eks_versions.NAMES, ""))
+    # Of a version that is refused already the newest one's do: that they are none of its own goes unsaid.
+    defaults = eks_versions.ADDONS.get(version) or list(eks_versions.ADDONS.values())[-1]
     inner = section.section("addons")
-    addons = {name: inner.text(name, _addon_version, default=default) for name, default in defaults.items()}
+    addons = {name: inner.text(name, _addon_version, default=defaults[name]) for name in eks_versions.NAMES}
+    kube_proxy = addons["kube-proxy"]
+    if version and kube_proxy and not kube_proxy.startswith(f"v{version}."):
+        inner.refuse("kube-proxy", expected=f"a version of Kubernetes {version}, as kubernetesVersion says")
     inner.close()
     return addons
 

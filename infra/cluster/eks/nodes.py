@@ -70,7 +70,7 @@ class Nodes(pulumi.ComponentResource):
         tags: Mapping[str, str],
     ) -> aws.eks.NodeGroup:
         # The provider's default tags do not reach what an auto scaling group makes.
-        made = {**tags, "Name": pulumi.Output.concat(cluster_name, "-", group.name)}
+        made: dict[str, pulumi.Input[str]] = {**tags, "Name": pulumi.Output.concat(cluster_name, "-", group.name)}
         template = aws.ec2.LaunchTemplate(
             name,
             update_default_version=True,
