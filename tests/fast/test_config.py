@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from infra import config as configuration
+from infra.cluster_settings.eks import EksNodeGroup, EksSettings
 from infra.cluster_settings.existing import ExistingSettings
 from infra.cluster_settings.kops import ControlPlane, KopsSettings
 from infra.cluster_settings.machines import NodeGroup
@@ -91,7 +92,6 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
     "the driver is missing": ({"cluster.driver": ABSENT}, "cluster.driver: found nothing", "existing"),
     "the driver is unknown": ({"cluster.driver": "gke"}, 'cluster.driver: found "gke"', "existing"),
     "the driver is misspelt": ({"cluster.driver": "exsiting"}, "cluster.driver:", "did you mean 'existing'?"),
-    "the driver eks is yet to come": ({"cluster.driver": "eks"}, "cluster.driver:", "not available yet"),
     "the cluster's name is none": ({"cluster.name": "use_1"}, "cluster.name:", "DNS labels"),
     "the kubeconfig is missing": (
         {"cluster.kubeconfigFile": ABSENT},
@@ -374,7 +374,7 @@ def camel_case(name: str) -> str:
 
 def test_the_schema_describes_every_key_and_no_other() -> None:
     assert schema().keys() == {field.name for field in dataclasses.fields(configuration.Settings)}
-    cluster = [ExistingSettings, KopsSettings, ControlPlane, NodeGroup]
+    cluster = [EksSettings, EksNodeGroup, ExistingSettings, KopsSettings, ControlPlane, NodeGroup]
     objects: dict[str, list[type]] = {
         "aws": [configuration.Aws],
         "cluster": [*cluster],
