@@ -11,6 +11,7 @@ from pathlib import Path
 
 from infra.cluster.kops.command import unfit
 from infra.cluster_settings import ClusterSettings
+from infra.cluster_settings.eks import EksSettings
 from infra.cluster_settings.kops import KopsSettings
 from infra.finding import Finding, State
 from ops import engine
@@ -24,6 +25,9 @@ REQUIREMENTS = "requirements-dev.txt"
 
 _KOPS = "https://github.com/kubernetes/kops/releases/latest/download/kops"
 """Where kops' maintainers publish it: the system and the architecture follow."""
+
+_AWS = "install the AWS CLI: https://docs.aws.amazon.com/cli/latest/userguide/getting-started-install.html"
+"""No command does it on every system."""
 
 _MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}
 """The kernel's words for what a release calls otherwise."""
@@ -114,6 +118,12 @@ def plugins() -> list[Finding]:
 def driver(cluster: ClusterSettings) -> Finding:
     """Look for the command that the cluster's driver calls, as the driver itself does before it calls it."""
     check = f"driver {cluster.driver}"
+    if isinstance(cluster, EksSettings):
+        found = shutil.which("aws")
+        if found:
+            return Finding(check=check, state=State.OK, found=found)
+        missing = "no `aws` on PATH, which makes the login to the cluster"
+        return Finding(check=check, state=State.MISSING, found=missing, mend=_AWS)
     if not isinstance(cluster, KopsSettings):
         return Finding(check=check, state=State.NOT_NEEDED, found="it calls no command")
     reason = unfit(cluster.kubernetes_version)

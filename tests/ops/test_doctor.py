@@ -20,6 +20,7 @@ from dnslib import NS, QTYPE, RR, SOA, A, DNSRecord
 from dnslib.server import BaseResolver, DNSServer
 from moto.server import ThreadedMotoServer
 
+from infra.cluster_settings import eks as eks_settings
 from infra.cluster_settings import existing as existing_settings
 from infra.cluster_settings import kops as kops_settings
 from infra.cluster_settings.kops import KopsSettings
@@ -150,12 +151,20 @@ def kops() -> KopsSettings:
     return read
 
 
-def test_kops_is_needed_by_its_driver_alone_and_in_a_version_that_knows_the_kubernetes(path: Path) -> None:
+def test_each_driver_needs_its_own_command_and_kops_one_that_knows_the_kubernetes(path: Path) -> None:
     is_a(machine.driver(kops()), State.MISSING, found="kops cannot be run", mend="releases/latest/download/kops-")
     command(path, "kops", "echo 1.31.0")
     is_a(machine.driver(kops()), State.WRONG, found="1.31.0, which is too old", mend="kops-")
     command(path, "kops", "echo 1.36.1")
     assert machine.driver(kops()).state == State.OK
+    problems: list[str] = []
+    nodes = [{"name": "nodes", "machineType": "t3.medium", "min": 1, "max": 1}]
+    values = {"name": "c", "kubernetesVersion": "1.35", "zones": ["us-east-1a", "us-east-1b"], "nodes": nodes}
+    eks = eks_settings.read(Section(values, problems=problems), region="us-east-1", platform="linux/amd64")
+    assert problems == []
+    is_a(machine.driver(eks), State.MISSING, found="no `aws` on PATH", mend="AWS CLI")
+    command(path, "aws", "echo")
+    assert machine.driver(eks).state == State.OK
     existing = existing_settings.ExistingSettings(name="c", kubeconfig=None)  # type: ignore[arg-type]  # not read
     assert machine.driver(existing).state == State.NOT_NEEDED
 
