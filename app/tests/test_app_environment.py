@@ -22,11 +22,16 @@ def test_debug_and_the_balancer_are_off_when_nothing_is_said() -> None:
     assert (settings.debug, settings.behind_tls_balancer) == (False, False)
 
 
-@pytest.mark.parametrize("name", ["DEBUG", "BEHIND_TLS_BALANCER"])
+@pytest.mark.parametrize("name", ["DEBUG", "BEHIND_TLS_BALANCER", "ONLY_HTTPS"])
 @pytest.mark.parametrize("text", ["", " ", "flase", "2", "None", "t", "True "])
 def test_what_is_neither_yes_nor_no_is_refused_with_what_is_allowed(name: str, text: str) -> None:
     with pytest.raises(ImproperlyConfigured, match=rf"^{name} is .*true, yes, on, 1, false, no, off, 0"):
         read({**PRODUCTION, name: text})
+
+
+def test_a_balancer_cannot_both_tell_http_from_https_and_take_only_https() -> None:
+    with pytest.raises(ImproperlyConfigured, match=r"^BEHIND_TLS_BALANCER and ONLY_HTTPS are both set"):
+        read({**PRODUCTION, "BEHIND_TLS_BALANCER": "True", "ONLY_HTTPS": "True"})
 
 
 def test_hosts_are_separated_by_commas_and_trimmed() -> None:

@@ -9,6 +9,7 @@ import selectors
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import IO
 
 import pytest
+import trustme
 
 APP = Path(__file__).parents[1]
 HOST = "www.example.test"
@@ -77,7 +79,7 @@ def serve(variables: Mapping[str, str], *arguments: str, cwd: Path = APP) -> Ite
         start_new_session=True,
     )
     try:
-        listening = _read_until(process.stderr, r"Listening at: http://127\.0\.0\.1:(\d+) ")
+        listening = _read_until(process.stderr, r"Listening at: https?://127\.0\.0\.1:(\d+) ")
         yield Server(process=process, port=int(listening[1]))
     finally:
         process.terminate()
@@ -114,6 +116,59 @@ def direct() -> Iterator[Server]:
     """Serve as in production with no balancer to trust."""
     with serve(PRODUCTION) as server:
         yield server
+
+
+@pytest.fixture(scope="module")
+def encrypted() -> Iterator[Server]:
+    """Serve as in production behind a balancer that takes nothing but https and adds no header."""
+    with serve({**PRODUCTION, "ONLY_HTTPS": "true"}) as server:
+        yield server
+
+
+@pytest.mark.parametrize("claim", ["http", "https", "ftp", None])
+def test_where_there_is_only_https_no_header_makes_it_anything_else(encrypted: Server, claim: str | None) -> None:
+    answer = encrypted.ask("GET", "/", proto=claim)
+    assert answer.status == 200
+    assert "max-age=86400" in answer.headers["Strict-Transport-Security"]
+
+
+@pytest.mark.parametrize("claim", ["http", "https"])
+def test_with_no_balancer_to_trust_the_header_means_nothing(direct: Server, claim: str) -> None:
+    answer = direct.ask("GET", "/", proto=claim)
+    assert answer.status == 200
+    assert "Strict-Transport-Security" not in answer.headers
+
+
+def test_where_no_balancer_ends_tls_gunicorn_does_and_takes_up_a_renewed_certificate(tmp_path: Path) -> None:
+    ca = trustme.CA()
+    trust = ssl.create_default_context(cadata=ca.cert_pem.bytes().decode())
+
+    def renew() -> bytes:
+        leaf = ca.issue_cert(HOST)
+        leaf.cert_chain_pems[0].write_to_path(tmp_path / "tls.crt")
+        leaf.private_key_pem.write_to_path(tmp_path / "tls.key")
+        return leaf.cert_chain_pems[0].bytes()
+
+    def served(port: int) -> tuple[bytes, str]:
+        with (
+            socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as plain,
+            trust.wrap_socket(plain, server_hostname=HOST) as tls,
+        ):
+            found = tls.getpeercert(binary_form=True)
+            lines = ("GET / HTTP/1.1", f"Host: {HOST}", "X-Forwarded-Proto: http", "Connection: close", "", "")
+            tls.sendall("\r\n".join(lines).encode())
+            said = b"".join(iter(lambda: tls.recv(65536), b"")).decode()
+        assert found is not None
+        return ssl.DER_cert_to_PEM_cert(found).encode(), said
+
+    first = renew()
+    with serve({**PRODUCTION, "TLS_FOLDER": str(tmp_path)}) as server:
+        certificate, said = served(server.port)
+        assert certificate == first
+        assert said.startswith("HTTP/1.1 200 ")
+        assert "Strict-Transport-Security" in said
+        renewed = renew()
+        assert served(server.port)[0] == renewed
 
 
 def test_the_page_shows_the_version_and_the_pod_as_text_not_as_html(balanced: Server) -> None:

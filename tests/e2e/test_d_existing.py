@@ -316,7 +316,9 @@ def test_without_a_balancer_of_awss_the_pods_end_tls_and_take_up_a_renewed_certi
 
     def serves(leaf: trustme.LeafCert) -> None:
         with closing(site.connect()) as connection:
+            assert isinstance(connection.sock, ssl.SSLSocket)
             found = connection.sock.getpeercert(binary_form=True)
+        assert found is not None
         assert ssl.DER_cert_to_PEM_cert(found).encode() == leaf.cert_chain_pems[0].bytes()
 
     eventually(lambda: serves(first), within=30)
