@@ -4,11 +4,12 @@ import base64
 import copy
 import datetime
 import json
+import selectors
 import socket
 import ssl
 import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from typing import Any
 
 import pytest
@@ -104,10 +105,18 @@ def certificate(layout: Layout, *, end: datetime.datetime | None = None) -> dict
 def another_address() -> Iterator[str]:
     """The API server at another address: what comes there is passed on."""
 
-    def carry(source: socket.socket, sink: socket.socket) -> None:
-        with closing(sink):
-            while data := source.recv(65536):
-                sink.sendall(data)
+    def carry(near: socket.socket) -> None:
+        """Until either end has no more to say."""
+        far = socket.create_connection((net.NODE_ADDRESS, 6443))
+        with near, far, selectors.DefaultSelector() as ready, suppress(ConnectionError):
+            for source, sink in ((near, far), (far, near)):
+                ready.register(source, selectors.EVENT_READ, sink)
+            while True:
+                for key, _ in ready.select():
+                    data = key.fileobj.recv(65536)  # type: ignore[union-attr]  # a socket
+                    if not data:
+                        return
+                    key.data.sendall(data)
 
     def serve() -> None:
         while True:
@@ -115,9 +124,7 @@ def another_address() -> Iterator[str]:
                 near, _ = listener.accept()
             except OSError:  # closed: the end
                 return
-            far = socket.create_connection((net.NODE_ADDRESS, 6443))
-            for pair in ((near, far), (far, near)):
-                threading.Thread(target=carry, args=pair, daemon=True).start()
+            threading.Thread(target=carry, args=(near,), daemon=True).start()
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
         threading.Thread(target=serve, daemon=True).start()
