@@ -126,11 +126,11 @@ class Stack:
         """What `kubectl get` finds, as it is in the API."""
         return json.loads(self.kubectl("get", *arguments, "--output=json"))
 
-    def sandbox(self, verb: str, *, check: bool = True, timeout: float = 600) -> Done:
+    def sandbox(self, verb: str, *options: str, check: bool = True, timeout: float = 600) -> Done:
         """Run a command of the sandbox: `up`, `down`, `start`, `status`."""
         began = time.monotonic()
         ended = subprocess.run(
-            [sys.executable, "-m", "sandbox", verb],
+            [sys.executable, "-m", "sandbox", verb, *options],
             cwd=self.layout.checkout,
             env=os.environ | WIDE,
             capture_output=True,

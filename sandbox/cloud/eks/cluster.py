@@ -56,7 +56,7 @@ def _clusters_are_the_api_server(layout: Layout) -> None:
 
     https://docs.aws.amazon.com/eks/latest/APIReference/API_CreateCluster.html
     """
-    create = EKSBackend.create_cluster
+    create, describe = EKSBackend.create_cluster, EKSBackend.describe_cluster
 
     def create_cluster(self: EKSResponse) -> ActionResult:
         given = parameters(self, _KNOWN)
@@ -95,7 +95,6 @@ def _clusters_are_the_api_server(layout: Layout) -> None:
             encryption_config=given.get("encryptionConfig"),
         )
         made.endpoint = control_plane.ENDPOINT
-        made.certificate_authority = {"data": base64.b64encode(layout.ca.read_bytes()).decode()}
         asked: dict[str, Any] = given.get("accessConfig") or {}
         kept(made, "access_config")["authenticationMode"] = asked.get("authenticationMode", "CONFIG_MAP")
         change(made, "upgrade_policy", given.get("upgradePolicy") or {"supportType": "EXTENDED"})
@@ -105,9 +104,16 @@ def _clusters_are_the_api_server(layout: Layout) -> None:
             who = identity.signer(self.current_account, url=self.uri, headers=self.headers)
             access.bootstrap(layout, made, who.principal)
         access.publish(layout, made)
-        return ActionResult({"cluster": made})
+        return ActionResult({"cluster": backend.describe_cluster(made.name)})
+
+    def describe_cluster(self: EKSBackend, name: str) -> Cluster:
+        cluster = describe(self, name)
+        # Another one when the authority is renewed.
+        cluster.certificate_authority = {"data": base64.b64encode(layout.ca.read_bytes()).decode()}
+        return cluster
 
     change(EKSResponse, "create_cluster", create_cluster)
+    change(EKSBackend, "describe_cluster", describe_cluster)
 
 
 def _security_group(request: EKSResponse, cluster: Cluster) -> str:
