@@ -94,7 +94,7 @@ def eks(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Eks]
         kubeconfig_file=str(file),
     )
     own.change("destroy")
-    own.pulumi("stack", "rm", "--yes")
+    own.pulumi("stack", "rm", "--yes", "--preserve-config")
     stack.kubectl("delete", "namespace", NAMESPACE)
 
 
@@ -121,6 +121,11 @@ def test_up_ends_with_the_site_over_https_under_its_own_name(eks: Eks) -> None:
 def test_the_other_stack_goes_on_beside_it(eks: Eks, site: Site) -> None:
     assert site.page().status == 200
     assert not addresses(site.host) & addresses(eks.site.host)
+
+
+def test_nothing_is_left_to_do(eks: Eks) -> None:
+    assert eks.stack.change("refresh", "--expect-no-changes").steps == []
+    assert eks.stack.plan("--expect-no-changes").steps == []
 
 
 def test_the_cluster_has_the_sandboxs_node(eks: Eks) -> None:
@@ -219,11 +224,6 @@ def test_a_renewed_authority_changes_the_kubeconfig_and_nothing_in_the_cluster(
     assert changed["clusters"][0]["cluster"]["certificate-authority-data"] == another_authority
     assert {name: what for name, what in change.steps if name.startswith("kubernetes:")} == {}
     assert not [what for _, what in change.steps if "replace" in what or what in ("create", "delete")]
-
-
-def test_nothing_is_left_to_do(eks: Eks) -> None:
-    eks.stack.change("up", "--refresh")
-    assert eks.stack.change("up", "--refresh", "--expect-no-changes").steps == []
 
 
 def test_destroy_leaves_nothing_in_aws_or_in_the_cluster(eks: Eks) -> None:

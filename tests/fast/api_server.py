@@ -25,6 +25,8 @@ class World:
     """A field manager that owns what is applied next, and with it the conflict."""
     applied: list[Object] = field(default_factory=list)
     url: str = ""
+    token: str = ""
+    """The bearer token that it wants; empty when it takes any."""
 
     def kubeconfig(self) -> str:
         named = {"name": "c", "cluster": {"server": self.url}}
@@ -53,6 +55,16 @@ def _handler(world: World) -> type[BaseHTTPRequestHandler]:
         def _body(self) -> Object:
             read: Object = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             return read
+
+        def parse_request(self) -> bool:
+            """Refuse whoever comes with another token."""
+            if not super().parse_request():
+                return False
+            if world.token and self.headers.get("Authorization") != f"Bearer {world.token}":
+                self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                self._refuse(401, "Unauthorized")
+                return False
+            return True
 
         def do_GET(self) -> None:
             path, query = urlsplit(self.path).path, parse_qs(urlsplit(self.path).query)

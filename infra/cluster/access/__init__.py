@@ -5,7 +5,7 @@ from typing import Any
 
 import pulumi
 from pulumi.dynamic import CheckFailure, CheckResult, CreateResult, DiffResult, Resource, ResourceProvider
-from pulumi.runtime import rpc
+from pulumi.output import Unknown
 
 from infra.balancer_kind import BalancerKind
 from infra.cluster.access import fitness
@@ -40,7 +40,7 @@ class _AccessProvider(ResourceProvider):
     def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
         """Examine the cluster, and drop the kubeconfig: the state needs no other copy, nor a new one any step."""
         kubeconfig = news.pop("kubeconfig")
-        if kubeconfig == rpc.UNKNOWN:
+        if isinstance(kubeconfig, Unknown):
             return CheckResult(news, [])
         needs = Needs(**{**news["needs"], "balancer": BalancerKind(news["needs"]["balancer"])})
         # By no property: Pulumi would show its value.
