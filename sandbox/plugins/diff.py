@@ -79,3 +79,8 @@ def without_ignored(found: dict[Path, Kind], ignored: Iterable[str]) -> dict[Pat
     """Drop the paths at or under one of the property paths that `ignore_changes` names."""
     patterns = [re.compile(re.escape(name).replace(r"\*", r"[^.\[]*") + r"(?![^.\[])") for name in ignored]
     return {path: kind for path, kind in found.items() if not any(p.match(show_path(path)) for p in patterns)}
+
+
+def without_left_out(found: dict[Path, Kind], filled_in: Container[str]) -> dict[Path, Kind]:
+    """Drop the inputs (dotted names) that the program leaves to the service: what it chose then stays."""
+    return {path: kind for path, kind in found.items() if kind != DELETE or ".".join(map(str, path)) not in filled_in}

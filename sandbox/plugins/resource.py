@@ -77,7 +77,8 @@ class ResourceType(ABC):
     computed: ClassVar[frozenset[str]] = frozenset()
     """Outputs that are not known before the resource exists."""
     filled_in: ClassVar[frozenset[str]] = frozenset()
-    """Inputs that the service chooses when the program is silent; on refresh they stay out of its inputs."""
+    """Inputs that the service chooses when the program is silent, as dotted names; on refresh they stay out of its
+    inputs, and a program that no longer gives one, such as after an import, leaves it as it is."""
     secrets: ClassVar[frozenset[str]] = frozenset()
     """Inputs and outputs that are secret even when the program did not say so, as dotted names."""
     replace_on: ClassVar[frozenset[str]] = frozenset()

@@ -126,7 +126,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         """Compare the old inputs with the new ones."""
         kind = self._type(request.urn)
         old, new = (kind.comparable(load(each)[0]) for each in (request.old_inputs, request.news))
-        found = diff.changes(old, new)
+        found = diff.without_left_out(diff.changes(old, new), kind.filled_in)
         if not found:
             state, planned = load(request.olds)[0], kind.planned(load(request.news)[0])
             found = {(name,): diff.UPDATE for name, value in planned.items() if state.get(name) != value}

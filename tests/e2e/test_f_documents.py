@@ -21,7 +21,7 @@ from tests.documents import PAGES, ROOT, Command, answers, commands
 from tests.e2e.session import Times
 from tests.e2e.stack import Stack, packages_of_the_suite
 
-WITHIN = 240
+WITHIN = 480
 """Seconds that a page may take."""
 
 pytestmark = pytest.mark.timeout(WITHIN + 60, func_only=True)

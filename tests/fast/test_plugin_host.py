@@ -221,6 +221,12 @@ def test_an_import_finds_the_inputs(toy: Engine) -> None:
     assert unpacked(found.inputs) == {"name": "a", "size": 1, "open": False, "lid": "flat"}
 
 
+def test_what_the_service_chose_is_left_to_it_after_an_import(toy: Engine) -> None:
+    made = toy.create(BOX, {"name": "a", "lid": "flat"})
+    assert toy.changes(made, {"name": "a"}) == {}
+    assert toy.changes(made, {"name": "a", "lid": "round"}) == {"lid": "UPDATE"}
+
+
 def test_a_resource_that_exists_but_failed_stays_in_the_state(toy: Engine) -> None:
     with pytest.raises(grpc.RpcError) as failure:
         toy.create(BOX, {"name": "cracked", "key": "k"})

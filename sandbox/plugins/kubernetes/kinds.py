@@ -22,6 +22,8 @@ class Kind:
     """Top-level inputs besides apiVersion, kind and metadata."""
     replace_on: frozenset[str] = frozenset()
     secret: frozenset[str] = frozenset()
+    filled_in: frozenset[str] = frozenset()
+    """Dotted inputs that the server chooses, and that cannot be taken back from an object."""
 
     @property
     def token(self) -> str:
@@ -51,6 +53,7 @@ SERVICE: Final = Kind(
     plural="services",
     model="V1Service",
     replace_on=frozenset({"spec.clusterIP"}),
+    filled_in=frozenset({"spec.clusterIP", "spec.clusterIPs"}),
 )
 DEPLOYMENT: Final = Kind(
     api_version="apps/v1",

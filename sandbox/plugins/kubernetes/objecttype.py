@@ -189,6 +189,7 @@ def type_of(kind: Kind, *, connect: Callable[[], Cluster], namespace: str, mutab
         "token": kind.token,
         "inputs": {"apiVersion": str, "kind": str, "metadata": dict} | dict.fromkeys(kind.fields, object),
         "secrets": kind.secret,
+        "filled_in": kind.filled_in,
     }
     made: type[ObjectType] = type(kind.name, (ObjectType,), facts)
     return made(connect=connect, namespace=namespace, mutable_secrets=mutable_secrets)
