@@ -14,6 +14,7 @@ A fence's info string says what its block is:
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from markdown_it import MarkdownIt
@@ -115,6 +116,13 @@ def links(page: str) -> Iterator[str]:
     for token in _inline(page):
         if target := token.attrs.get("href") or token.attrs.get("src"):
             yield str(target)
+
+
+def named_links(page: str) -> Iterator[tuple[str, str]]:
+    """What the page's links say when it is one piece of code, and what they point to."""
+    for first, code in pairwise(_inline(page)):
+        if first.type == "link_open" and code.type == "code_inline":
+            yield code.content, str(first.attrs["href"])
 
 
 def codes(page: str) -> Iterator[str]:

@@ -22,7 +22,7 @@ from tests.e2e.session import Times
 from tests.e2e.stack import Stack, packages_of_the_suite
 
 WITHIN = 480
-"""Seconds that a page may take."""
+"""Seconds after which a page is given up."""
 
 pytestmark = pytest.mark.timeout(WITHIN + 60, func_only=True)
 

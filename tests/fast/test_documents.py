@@ -1,6 +1,7 @@
 """The pages: each block is of a known kind, excerpts are in their files, links lead somewhere, translations agree."""
 
 import re
+from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
@@ -17,6 +18,7 @@ from tests.documents import (
     excerpt_of,
     headings,
     links,
+    named_links,
 )
 
 
@@ -82,9 +84,18 @@ def test_what_a_page_shows_is_compared_but_for_what_it_leaves_out(came: str, sho
     assert answers(came, tuple(shown.splitlines())) is same
 
 
-def test_the_readme_is_found_in_every_folder_of_pages() -> None:
-    linked = {link.partition("#")[0] for link in links("README.md")}
-    assert {page for page in PAGES if page.count("/") == 1} <= linked
+def test_the_readme_leads_to_every_page_and_the_decisions_to_each() -> None:
+    decisions = {page for page in PAGES if page.startswith("docs/decisions/")} - {"docs/decisions/README.md"}
+    assert set(PAGES) - decisions - {"README.md"} <= set(links("README.md"))
+    assert {Path(page).name for page in decisions} <= set(links("docs/decisions/README.md"))
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_name_that_links_to_a_module_is_in_it(page: str) -> None:
+    for name, link in named_links(page):
+        if link.endswith(".py") and name.isidentifier():
+            module = ((ROOT / page).parent / link).read_text(encoding="utf-8")
+            assert re.search(rf"\b{name}\b", module), f"{page}: {link} has no {name}"
 
 
 def _anchor(text: str) -> str:
