@@ -16,6 +16,15 @@ NODE_ADDRESS = "10.213.7.2"
 NETWORK = "10.213.7.0/24"
 """The link's network, and the VPC's and subnet's range in EC2: balancers get their addresses from it."""
 
+NAME_SERVERS = "10.213.7.128/25"
+"""The addresses of Route 53's name servers: the upper half of the network, which no balancer reaches."""
+
+WORLD = "the world"
+"""The caller reference of the hosted zones that the DNS leads to without this account's doing."""
+
+PARENT_ZONE = "example.test"
+"""The hosted zone in the account from the beginning, which the world knows; `.test` is reserved (RFC 6761)."""
+
 UPSTREAM_DNS = "10.0.2.3"
 """slirp4netns answers DNS there on behalf of the host's own resolver (slirp4netns(1))."""
 
@@ -38,7 +47,7 @@ REGION, ZONE = "us-east-1", "us-east-1a"
 """The AWS region and the zone of the only node."""
 
 REGISTRY = "registry.example.test:5000"
-"""The private registry; `.test` is reserved for this use (RFC 6761)."""
+"""The private registry."""
 
 REGISTRY_USER = "sandbox"
 """The registry's only user."""

@@ -149,6 +149,8 @@ def _keep(layout: Layout) -> None:
         _run("ip", "link", "set", net.LINK, "up")
         _run("nsenter", "-t", init, "-n", "ip", "address", "add", f"{net.NODE_ADDRESS}/24", "dev", "eth0")
         _run("nsenter", "-t", init, "-n", "ip", "link", "set", "eth0", "up")
+        # Every address of it is the machine's, without one of them on a link.
+        _run("nsenter", "-t", init, "-n", "ip", "route", "add", "local", net.NAME_SERVERS, "dev", "lo")
         ready, exit_ = os.pipe(), os.pipe()
         slirp = subprocess.Popen(
             # 65520 is the largest MTU that slirp4netns takes; --exit-fd ends it with this process.

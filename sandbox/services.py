@@ -53,7 +53,7 @@ def table(layout: Layout, tools: dict[str, Path], python: str) -> list[Service]:
         ),
         Service(
             name="names",
-            what="DNS of the hosted zones",
+            what="DNS, by the hosted zones",
             command=[python, "-u", "-m", "sandbox.cloud.names"],
             environment=aws,
             where=f"{N}:53",

@@ -2,10 +2,11 @@
 
 Each function below changes one behaviour of moto 5.2.5 to that of AWS. The account starts with what a cluster on EC2
 has: a network and one instance, this machine, under the same ids at every start, so that a node that outlives a
-restart of moto is still known.
+restart of moto is still known; and with a zone that the world knows, for stacks to be delegated to from.
 """
 
 import ipaddress
+import itertools
 import os
 from typing import Any
 
@@ -18,12 +19,12 @@ from moto.acm.models import AWSCertificateManagerBackend, CertBundle
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.elb.models import ELBBackend, FakeHealthCheck, FakeListener, LoadBalancer
 from moto.moto_api._internal import mock_random
-from moto.route53.models import FakeZone
+from moto.route53.models import DelegationSet, FakeZone, RecordSet
 from moto.server import main as serve
 
 from sandbox import layout as net
 from sandbox import pki
-from sandbox.cloud import eks, identity
+from sandbox.cloud import eks, identity, zones
 from sandbox.cloud.change import change
 from sandbox.layout import Layout, here
 from sandbox.services import aws_environment
@@ -139,9 +140,31 @@ def _records_can_be_made_again() -> None:
     change(FakeZone, "delete_rrset", delete_rrset)
 
 
-def _furnish() -> None:
-    """Make the network and the instance that the node believes to be, through the API like anybody else.
+def _zones_as_route53_makes_them() -> None:
+    """Every zone has name servers of its own, where moto's are the same four for all, and an SOA record of one text."""
+    create, numbers = DelegationSet.__init__, itertools.cycle(range(zones.SETS))
 
+    def init(
+        self: DelegationSet, caller_reference: str, name_servers: list[str] | None, delegation_set_id: str | None
+    ) -> None:
+        create(self, caller_reference, name_servers or zones.delegation_set(next(numbers)), delegation_set_id)
+
+    change(DelegationSet, "__init__", init)
+    add = FakeZone.add_rrset
+
+    def add_rrset(self: FakeZone, record_set: dict[str, Any]) -> RecordSet:
+        if record_set["Type"] == "SOA":
+            # moto gives it in the form of a request, as an object inside of an object.
+            record_set = {**record_set, "ResourceRecords": [each["Value"] for each in record_set["ResourceRecords"]]}
+        return add(self, record_set)
+
+    change(FakeZone, "add_rrset", add_rrset)
+
+
+def _furnish() -> None:
+    """Make what an account has before the first stack, through the API like anybody else.
+
+    That is the network and the instance that the node believes to be, and the zone above those of the stacks.
     The one user is whoever has the sandbox's credentials.
     """
     mock_random.seed(net.CLUSTER)
@@ -190,6 +213,9 @@ def _furnish() -> None:
         PrivateIpAddress=str(ipaddress.IPv4Address(net.NODE_ADDRESS)),
         TagSpecifications=tagged("instance"),
     )
+    boto3.client("route53", region_name=net.REGION).create_hosted_zone(
+        Name=net.PARENT_ZONE, CallerReference=net.WORLD, HostedZoneConfig={"Comment": "The zone above that of a stack"}
+    )
     mock_random.seed(os.urandom(16))  # what is made from here on must not repeat the ids of an earlier life
 
 
@@ -200,6 +226,7 @@ def main() -> None:
     _records_can_be_made_again()
     identity.callers_are_told_apart()
     eks.as_aws_does_it(here())
+    _zones_as_route53_makes_them()
     inside = mock_aws()  # the server's own backends, reached in process before the first request can arrive
     inside.start()
     _furnish()

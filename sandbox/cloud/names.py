@@ -1,94 +1,155 @@
-"""The name server: answers from the hosted zones in Route 53 and for balancers' names, and forwards the rest.
+"""The name servers: one that looks up any name for whoever asks, and those of the hosted zones.
 
-It reads the AWS API at each question, so that an answer is never older than the zone. The zone is the one that
-matches most labels (RFC 1034, 4.3.2); a CNAME and an alias are followed to what they stand for.
+At the node's address is a resolver, like that of an Internet provider. It walks from the world's zone down the
+delegations to the zone that has the name, as it would from the root, and forwards what is in no zone of the world.
+At the addresses of NAME_SERVERS are Route 53's servers: each answers for the zones of its delegation set, refers to
+other servers at an NS record, and refuses everything else (RFC 1034, 4.3.2).
 """
 
+import ipaddress
+import socket
+import struct
 import threading
 from collections.abc import Iterator
 from typing import Any
 
 import boto3
-from dnslib import CNAME, NS, QTYPE, RCODE, RR, SOA, A, DNSRecord
-from dnslib.server import BaseResolver, DNSLogger, DNSServer
+from dnslib import QTYPE, RCODE, RR, A, DNSRecord
+from dnslib.server import BaseResolver, DNSLogger, DNSServer, UDPServer
 
 from sandbox import layout as net
 from sandbox.cloud import balancer
+from sandbox.cloud.zones import Record, Zone, Zones, absolute, from_world, on_server, server_address
 
 _BALANCER_TTL = 60
 """Seconds, as AWS gives for a classic ELB's name."""
+_SERVER_TTL = 172800
+"""Seconds, as AWS gives for its name servers."""
+_LOOPS = 8
+"""CNAMEs that are followed one after the other; more are a loop."""
 
 
 class Resolver(BaseResolver):  # type: ignore[misc]  # dnslib is not typed
     """Answers one question at a time; the clients are safe to share between threads."""
 
     def __init__(self) -> None:
-        self._route53 = boto3.client("route53", region_name=net.REGION)
+        self._zones = Zones(boto3.client("route53", region_name=net.REGION), world=net.WORLD)
         self._ec2 = boto3.client("ec2", region_name=net.REGION)
 
     def resolve(self, request: DNSRecord, handler: Any) -> DNSRecord:
-        """The reply to a question: authoritative for zones and balancers, the upstream's for anything else."""
-        name, kind = str(request.q.qname).lower(), QTYPE[request.q.qtype]
-        zone = self._zone(name)
-        if zone is None and not name.endswith(balancer.DOMAIN):
-            return DNSRecord.parse(request.send(net.UPSTREAM_DNS, 53, tcp=handler.protocol == "tcp", timeout=5))
-        reply = request.reply(aa=1)
-        found = list(self._answers(name, kind, depth=0))
-        for record in found:
-            reply.add_answer(record)
-        if not found:
-            if zone is not None:
-                reply.add_auth(RR(zone["Name"], QTYPE.SOA, rdata=SOA("ns.sandbox.", "root.sandbox."), ttl=60))
-            if zone is None or not any(self._records(zone, name)):
-                reply.header.rcode = RCODE.NXDOMAIN
+        """The reply to a question, by the address that it was sent to."""
+        name, kind = absolute(str(request.q.qname)), QTYPE[request.q.qtype]
+        asked = handler.request.getsockname()[0] if handler.protocol == "tcp" else handler.request[1].address
+        if asked != net.NODE_ADDRESS:
+            return self._served(request, on_server(self._zones.above(name), asked), name, kind)
+        return self._looked_up(request, name, kind, tcp=handler.protocol == "tcp")
+
+    def _served(self, request: DNSRecord, zone: Zone | None, name: str, kind: str) -> DNSRecord:
+        reply = request.reply(ra=0)
+        if zone is None:
+            reply.header.rcode = RCODE.REFUSED
+        elif (cut := zone.cut(name, kind)) is not None:
+            reply.add_auth(*_rrs(cut))
+        else:
+            reply.header.aa = 1
+            self._fill(reply, zone, name, list(self._in_zone(zone, name, kind)))
         return reply
 
-    def _answers(self, name: str, kind: str, depth: int) -> Iterator[RR]:
-        if depth > 8:  # a loop of CNAMEs
-            return
-        if name.endswith(balancer.DOMAIN):
-            if kind == "A":
-                for address in balancer.addresses(self._ec2, name.rstrip(".")):
-                    yield RR(name, QTYPE.A, rdata=A(address), ttl=_BALANCER_TTL)
-            return
-        zone = self._zone(name)
-        for record in self._records(zone, name) if zone is not None else ():
-            if record["Type"] not in (kind, "CNAME"):
-                continue
-            if "AliasTarget" in record:
-                for answer in self._answers(_absolute(record["AliasTarget"]["DNSName"]), kind, depth + 1):
-                    yield RR(name, QTYPE.A, rdata=answer.rdata, ttl=answer.ttl)
-                continue
-            for value in (entry["Value"] for entry in record["ResourceRecords"]):
-                if record["Type"] == "CNAME":
-                    yield RR(name, QTYPE.CNAME, rdata=CNAME(value), ttl=record["TTL"])
-                    if kind != "CNAME":
-                        yield from self._answers(_absolute(value), kind, depth + 1)
-                elif record["Type"] == "NS":
-                    yield RR(name, QTYPE.NS, rdata=NS(value), ttl=record["TTL"])
+    def _looked_up(self, request: DNSRecord, name: str, kind: str, *, tcp: bool) -> DNSRecord:
+        reply = request.reply(ra=1)
+        if name.endswith(balancer.DOMAIN) or server_address(name):
+            reply.add_answer(*(self._of_aws(name) if kind == "A" else ()))
+            return reply
+        zones = self._zones.above(name)
+        if not any(each.is_world for each in zones):
+            return DNSRecord.parse(request.send(net.UPSTREAM_DNS, 53, tcp=tcp, timeout=5))
+        *_, zone = from_world(zones, name, kind)
+        if zone is None:
+            reply.header.rcode = RCODE.SERVFAIL
+            return reply
+        found = list(self._in_zone(zone, name, kind))
+        for _ in range(_LOOPS):
+            target = absolute(str(found[-1].rdata)) if found and found[-1].rtype == QTYPE.CNAME else None
+            if target is None or kind == "CNAME":
+                break
+            *_, elsewhere = from_world(self._zones.above(target), target, kind)
+            more = self._of_aws(target) if elsewhere is None else self._in_zone(elsewhere, target, kind)
+            if not (following := list(more)):
+                break
+            found += following
+        self._fill(reply, zone, name, found)
+        return reply
+
+    def _fill(self, reply: DNSRecord, zone: Zone, name: str, found: list[RR]) -> None:
+        """The answer, or that there is none, and how long that may be remembered (RFC 2308)."""
+        reply.add_answer(*found)
+        if not found:
+            reply.add_auth(*(rr for record in zone.at(zone.name) if record.kind == "SOA" for rr in _rrs(record)))
+            if not zone.has(name):
+                reply.header.rcode = RCODE.NXDOMAIN
+
+    def _in_zone(self, zone: Zone, name: str, kind: str) -> Iterator[RR]:
+        for record in zone.at(name):
+            if record.kind in (kind, "CNAME"):
+                if record.alias is None:
+                    yield from _rrs(record)
                 else:
-                    yield from RR.fromZone(f"{name} {record['TTL']} IN {record['Type']} {value}")
+                    yield from (
+                        RR(name, QTYPE.A, rdata=each.rdata, ttl=each.ttl) for each in self._of_aws(record.alias)
+                    )
 
-    def _zone(self, name: str) -> Any:
-        """The hosted zone with the longest name that `name` ends in, or None."""
-        pages = self._route53.get_paginator("list_hosted_zones").paginate()
-        zones = [zone for page in pages for zone in page["HostedZones"] if f".{name}".endswith(f".{zone['Name']}")]
-        return max(zones, key=lambda zone: len(zone["Name"]), default=None)
-
-    def _records(self, zone: Any, name: str) -> Iterator[Any]:
-        pages = self._route53.get_paginator("list_resource_record_sets").paginate(HostedZoneId=zone["Id"])
-        return (record for page in pages for record in page["ResourceRecordSets"] if record["Name"].lower() == name)
+    def _of_aws(self, name: str) -> Iterator[RR]:
+        """The addresses of a balancer or a name server."""
+        if found := server_address(name):
+            yield RR(name, QTYPE.A, rdata=A(found), ttl=_SERVER_TTL)
+        elif name.endswith(balancer.DOMAIN):
+            for each in balancer.addresses(self._ec2, name.rstrip(".")):
+                yield RR(name, QTYPE.A, rdata=A(each), ttl=_BALANCER_TTL)
 
 
-def _absolute(name: str) -> str:
-    return name.lower() if name.endswith(".") else f"{name.lower()}."
+def _rrs(record: Record) -> Iterator[RR]:
+    for value in record.values:
+        yield from RR.fromZone(f"{record.name} {record.ttl} IN {record.kind} {value}", origin=".")
+
+
+_IP_PKTINFO = 8
+"""Of <bits/in.h>, which Python 3.11 has no name for: a datagram tells the address that it came to (ip(7))."""
+_PKTINFO = struct.Struct("@I4s4s")
+"""struct in_pktinfo: the interface, the local address, and the destination in the header."""
+
+
+class _Udp(UDPServer):  # type: ignore[misc]  # dnslib is not typed
+    """Takes questions at every address, and answers from the one that was asked."""
+
+    def server_bind(self) -> None:
+        """Ask for every datagram's address."""
+        self.socket.setsockopt(socket.IPPROTO_IP, _IP_PKTINFO, 1)
+        super().server_bind()
+
+    def get_request(self) -> Any:
+        """A datagram with the way to answer it, and who sent it."""
+        data, [(_, _, info)], _, client = self.socket.recvmsg(65535, socket.CMSG_SPACE(_PKTINFO.size))
+        return (data, _Way(self.socket, _PKTINFO.unpack(info)[2])), client
+
+
+class _Way:
+    """What dnslib sends an answer with."""
+
+    def __init__(self, connection: socket.socket, packed: bytes) -> None:
+        self._connection, self._packed = connection, packed
+        self.address = str(ipaddress.IPv4Address(packed))
+
+    def sendto(self, data: bytes, client: Any) -> None:
+        """Send from the address that was asked."""
+        info = (socket.IPPROTO_IP, _IP_PKTINFO, _PKTINFO.pack(0, self._packed, bytes(4)))
+        self._connection.sendmsg([data], [info], 0, client)
 
 
 def main() -> None:
     """Serve over UDP and TCP until ended."""
-    logger = DNSLogger("request,reply,truncated,error")
-    for tcp in (False, True):
-        DNSServer(Resolver(), address=net.NODE_ADDRESS, port=53, tcp=tcp, logger=logger).start_thread()
+    resolver, logger = Resolver(), DNSLogger("request,reply,truncated,error")
+    DNSServer(resolver, address="0.0.0.0", logger=logger, server=_Udp).start_thread()  # noqa: S104  # in the machine
+    DNSServer(resolver, address="0.0.0.0", logger=logger, tcp=True).start_thread()  # noqa: S104
     threading.Event().wait()
 
 

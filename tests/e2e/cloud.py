@@ -35,17 +35,22 @@ def client(service: str) -> Any:
 
 
 def aws() -> dict[str, list[str]]:
-    """Everything in AWS that a deployment makes, or AWS's own controller for it."""
+    """Everything in AWS that a deployment makes, or AWS's own controller for it.
+
+    Not the zone above, which the sandbox has from the beginning; but what is in it.
+    """
     route53, ec2 = client("route53"), client("ec2")
-    zones = {zone["Id"]: zone["Name"] for zone in route53.list_hosted_zones()["HostedZones"]}
+    found = route53.list_hosted_zones()["HostedZones"]
+    zones = {zone["Id"]: zone["Name"] for zone in found if zone["CallerReference"] != net.WORLD}
     records = [
         f"{record['Name']} {record['Type']} {record.get('ResourceRecords') or record.get('AliasTarget')}"
-        for zone in zones
-        for record in route53.list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSets"]
+        for zone in found
+        for record in route53.list_resource_record_sets(HostedZoneId=zone["Id"])["ResourceRecordSets"]
+        if record["Name"].rstrip(".") != net.PARENT_ZONE
     ]
     certificates = client("acm").list_certificates()["CertificateSummaryList"]
     balancers = client("elb").describe_load_balancers()["LoadBalancerDescriptions"]
-    found = {
+    there = {
         "hosted zones": [f"{id} {name}" for id, name in zones.items()],
         "records": records,
         "buckets": [bucket["Name"] for bucket in client("s3").list_buckets()["Buckets"]],
@@ -58,7 +63,7 @@ def aws() -> dict[str, list[str]]:
             each["NetworkInterfaceId"] for each in ec2.describe_network_interfaces()["NetworkInterfaces"]
         ],
     }
-    return {what: sorted(some) for what, some in found.items()}
+    return {what: sorted(some) for what, some in there.items()}
 
 
 def cluster(stack: Stack) -> dict[str, tuple[str, int | None]]:
