@@ -7,6 +7,7 @@ from infra import config, providers
 from infra.alias import Alias
 from infra.balancer import LoadBalancer
 from infra.certificate import Certificate
+from infra.delegation import Delegation
 from infra.image import Image
 from infra.key import SecretKey
 from infra.outputs import Outputs
@@ -19,11 +20,10 @@ settings = config.load()
 in_aws = pulumi.ResourceOptions(provider=providers.aws_provider("aws", settings=settings.aws))
 
 zone = Zone("zone", domain=settings.domain, protect=settings.protect, opts=in_aws)
-tls = Certificate("web", host=settings.host, zone_id=zone.id, opts=in_aws)
+found = Delegation("zone", settings=settings.delegation, zone_id=zone.id, name_servers=zone.name_servers, opts=in_aws)
+tls = Certificate("web", host=settings.host, given=settings.certificate_arn, zone_id=found.zone_id, opts=in_aws)
 state = StateBucket("state", domain=settings.domain, protect=settings.protect, opts=in_aws)
-cluster = clusters.declare(
-    "cluster", settings=settings.cluster, aws=settings.aws, bucket=state.name, zone_id=zone.id, opts=in_aws
-)
+cluster = clusters.declare(settings.cluster, aws=settings.aws, bucket=state.name, zone_id=found.zone_id, opts=in_aws)
 image = Image("app", build=settings.image, registry=settings.registry)
 in_cluster = providers.in_cluster(kubeconfig=cluster.kubeconfig, identifier=cluster.name, needs=settings.needs)
 regcred = RegistrySecret("regcred", registry=settings.registry, opts=in_cluster)

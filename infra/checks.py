@@ -33,6 +33,28 @@ def _matching(pattern: str, expected: str) -> Check:
     return lambda text: None if compiled.fullmatch(text) else expected
 
 
+def certificate_arn(text: str, *, region: str) -> str | None:
+    """Check the ARN of a certificate of ACM in the region: a classic balancer takes it from nowhere else."""
+    arn = re.fullmatch(r"arn:aws[a-z-]*:acm:([a-z0-9-]+):[0-9]{12}:certificate/[0-9a-zA-Z-]+", text)
+    if not arn:
+        return "the ARN of a certificate such as arn:aws:acm:us-east-1:<account>:certificate/<id>"
+    return None if not region or arn[1] == region else f"the ARN of a certificate in {region}, where the balancer is"
+
+
+def parent_zone(text: str, *, domain: str) -> str | None:
+    """Check the name of a zone above the domain, or the id of a hosted zone, which begins with a Z."""
+    if re.fullmatch(r"Z[A-Z0-9]{1,31}", text):
+        return None
+    if expected := host_name(text):
+        return f"{expected.replace('dev.example.com', 'example.com')}, or the id of a hosted zone"
+    return None if not domain or domain.endswith(f".{text}") else f"a zone above {domain}"
+
+
+def address(text: str) -> str | None:
+    """Check an IP address, of version 4 or 6."""
+    return None if _is_address(text) else "an IP address such as 1.1.1.1"
+
+
 def host_name(text: str) -> str | None:
     """Check a DNS name of two labels or more, in lower case, without a trailing dot or wildcard."""
     if text.endswith("."):

@@ -22,7 +22,7 @@ from infra.reading import Section
 DRIVERS = ("eks", "existing", "kops")
 """The cluster's drivers; `infra.cluster` has one of the same name for each."""
 
-_JSON_KEYS = ("aws", "cluster", "registry", "image", "app", "protect")
+_JSON_KEYS = ("aws", "cluster", "delegation", "registry", "image", "app", "protect")
 """The keys that Pulumi hands over as JSON; the others are plain text."""
 
 
@@ -39,6 +39,20 @@ class Aws:
     """The URL of a service that speaks AWS's API, for every service; None for AWS itself."""
     tags: Mapping[str, str]
     """On every resource that can carry tags."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DelegationSettings:
+    """Who makes the world find the hosted zone, and what is looked up of that where."""
+
+    domain: str
+    """The hosted zone."""
+    certified: str | None
+    """The host that ACM is asked to certify; None when a certificate is given."""
+    parent_zone: str | None
+    """The name or the id of a hosted zone of the same account that gets the NS record; None where it is another's."""
+    resolver: str | None
+    """The address of the resolver to begin at; None for the machine's own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +127,9 @@ class Settings:
     """The hosted zone."""
     host: str
     """Where the site answers: the domain or a name beneath it."""
+    certificate_arn: str | None
+    """Of a certificate for the host that was issued already; None to request one."""
+    delegation: DelegationSettings
     namespace: str
     """The one in the cluster, which must exist."""
     protect: bool
@@ -152,9 +169,15 @@ def load() -> Settings:
         domain=domain,
         platform=image.platform,
     )
+    host = _host(top, domain)
+    certificate_arn = _certificate(top, aws.region)
     settings = Settings(
         domain=domain,
-        host=_host(top, domain),
+        host=host,
+        certificate_arn=certificate_arn,
+        delegation=_delegation(
+            top.section("delegation"), domain=domain, certified=None if certificate_arn is not None else host
+        ),
         namespace=top.text("namespace", checks.namespace, default="default"),
         protect=top.boolean("protect", default=True),
         aws=aws,
@@ -204,6 +227,24 @@ def _host(top: Section, domain: str) -> str:
     if given and domain and host != domain and not host.endswith(f".{domain}"):
         top.refuse("host", expected=f"the domain {domain} or a name beneath it, since its records go into that zone")
     return host
+
+
+def _certificate(top: Section, region: str) -> str | None:
+    # Not given and empty mean the same, as for the host.
+    if not top.has("certificateArn") or top.text("certificateArn", lambda _: None) == "":
+        return None
+    return top.text("certificateArn", lambda text: checks.certificate_arn(text, region=region))
+
+
+def _delegation(section: Section, *, domain: str, certified: str | None) -> DelegationSettings:
+    delegation = DelegationSettings(
+        domain=domain,
+        certified=certified,
+        parent_zone=section.text_or_none("parentZone", lambda text: checks.parent_zone(text, domain=domain)),
+        resolver=section.text_or_none("resolver", checks.address),
+    )
+    section.close()
+    return delegation
 
 
 def _aws(section: Section) -> Aws:

@@ -4,11 +4,14 @@ It imports nothing else of the program: the distribution `ejemplo-django-outputs
 alone, under the name `ejemplo_django_outputs`. docs/outputs.md is its table.
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, get_args, get_type_hints
 
 import pulumi
+from pulumi.runtime import get_root_resource, proto, rpc
+from pulumi.runtime.settings import get_monitor
 
 SCHEMA_VERSION = 1
 """Raised when a consumer written for the version before would break: an output that is renamed, dropped, of
@@ -58,6 +61,24 @@ class Outputs:
         for each in described():
             value = getattr(self, each.attribute)
             pulumi.export(each.key, pulumi.Output.secret(value) if each.secret else value)
+
+
+def export_at_once(**values: pulumi.Input[Any]) -> pulumi.Output[None]:
+    """Make some outputs, by their attributes in Outputs, readable even when the update fails after this.
+
+    All of them are registered only when each is known. Until then the engine keeps what it was given last, which is
+    this once the result is known.
+    """
+
+    async def registered() -> None:
+        stack, monitor = get_root_resource(), get_monitor()
+        if stack is None or monitor is None:
+            return
+        outputs = await rpc.serialize_properties({exported_name(key): each for key, each in values.items()}, {})
+        request = proto.resource_pb2.RegisterResourceOutputsRequest(urn=str(await stack.urn.future()), outputs=outputs)
+        await asyncio.get_running_loop().run_in_executor(None, monitor.RegisterResourceOutputs, request)
+
+    return pulumi.Output.from_input(registered())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -96,6 +96,7 @@ COMPUTED: Mapping[str, Callable[[str, Inputs], Inputs]] = {
     },
     "kubernetes:policy/v1:PodDisruptionBudget": _object,
     "pulumi-python:dynamic/ejemplo-django:ClusterAccess": _nothing,
+    "pulumi-python:dynamic/ejemplo-django:DelegationSeen": lambda _, inputs: {"parent": "example.com"},
     "pulumi-python:dynamic/ejemplo-django:KopsApplied": lambda _, inputs: {"plan": {}, "pending": []},
     "pulumi-python:dynamic/ejemplo-django:KopsReady": lambda _, inputs: {"kubeconfig": KUBECONFIG, "nodes": []},
     "pulumi-python:dynamic/ejemplo-django:KopsSpec": lambda _, inputs: {"hash": "hash-of-the-spec"},
@@ -103,6 +104,7 @@ COMPUTED: Mapping[str, Callable[[str, Inputs], Inputs]] = {
 }
 INVOKES: Mapping[str, Inputs] = {
     "aws:elb/getHostedZoneId:getHostedZoneId": {"id": "ELB-ZONE"},
+    "aws:route53/getZone:getZone": {"zoneId": "PARENT", "name": "example.com"},
     "aws:lb/getHostedZoneId:getHostedZoneId": {"id": "NLB-ZONE"},
 }
 STACKS: Mapping[str, Inputs] = {
@@ -127,6 +129,17 @@ STACKS: Mapping[str, Inputs] = {
     },
 }
 """The outputs of other stacks, by the stack's whole name."""
+
+READS: Mapping[str, Callable[[str, Mapping[str, str]], Inputs]] = {
+    "pulumi:pulumi:StackReference": lambda id, _: {"name": id, "outputs": STACKS[id], "secretOutputNames": []},
+    # For every host that the configuration can have.
+    "aws:acm/certificate:Certificate": lambda id, values: {
+        "arn": id,
+        "status": "ISSUED",
+        "subjectAlternativeNames": [values["domain"], f"*.{values['domain']}", values.get("host", "")],
+    },
+}
+"""What belongs to others and is read, by its id and the configuration."""
 
 
 def settings(directory: Path) -> Inputs:

@@ -19,7 +19,7 @@ from pulumi.runtime import mocks, proto, rpc
 from pulumi.runtime.stack import run_pulumi_func
 
 from ops import engine, settings
-from ops.example import COMPUTED, INVOKES, STACKS, Inputs
+from ops.example import COMPUTED, INVOKES, READS, Inputs
 
 UNKNOWN = rpc.UNKNOWN
 """What stands in a preview for a value that only an `up` would know."""
@@ -59,6 +59,8 @@ class Graph:
 
     declared: list[Declared] = field(default_factory=list)
     invoked: list[Declared] = field(default_factory=list)
+    read: list[str] = field(default_factory=list)
+    """The ids of what the program only looks at, which belongs to others."""
     exports: dict[str, Any] = field(default_factory=dict)
     """With a Secret around whatever is one, and UNKNOWN for what only an `up` would know."""
 
@@ -118,8 +120,9 @@ def _marked(value: Any) -> Any:
 class _Recorder(mocks.MockMonitor):
     """Answers as the engine would, secrets and unknowns included, and keeps what it was asked."""
 
-    def __init__(self, graph: Graph, *, preview: bool) -> None:
+    def __init__(self, graph: Graph, *, values: Mapping[str, str], preview: bool) -> None:
         super().__init__(NoMocks())
+        self._values = {key.rpartition(":")[2]: each for key, each in values.items()}
         self._graph = graph
         self._preview = preview
 
@@ -161,10 +164,11 @@ class _Recorder(mocks.MockMonitor):
         )
 
     def ReadResource(self, request: Any) -> Any:  # noqa: N802  # the engine's name for it
-        """Answer for another stack from STACKS."""
-        if request.type != "pulumi:pulumi:StackReference" or request.id not in STACKS:
-            raise LookupError(f"the recorder knows no {request.type} {request.id}: add it to ops.example.STACKS")
-        state = {"name": request.id, "outputs": STACKS[request.id], "secretOutputNames": []}
+        """Answer from READS for what is not the program's own, such as another stack."""
+        if request.type not in READS:
+            raise LookupError(f"the recorder knows no {request.type} of others: add it to ops.example.READS")
+        self._graph.read.append(request.id)
+        state = READS[request.type](request.id, self._values)
         return proto.resource_pb2.ReadResourceResponse(
             urn=self.make_urn(request.parent, request.type, request.name),
             properties=json_format.ParseDict(state, struct_pb2.Struct()),
@@ -227,7 +231,7 @@ def record(
 
     async def main() -> None:
         pulumi.runtime.set_all_config(dict(values), list(encrypted))
-        monitor = _Recorder(graph, preview=preview)
+        monitor = _Recorder(graph, values=values, preview=preview)
         pulumi.runtime.set_mocks(NoMocks(), project=of, stack="test", preview=preview, monitor=monitor)
         await run_pulumi_func(called)
         stack = pulumi.runtime.get_root_resource()

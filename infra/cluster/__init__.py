@@ -44,9 +44,8 @@ DRIVERS: dict[str, Driver] = {"eks": EksCluster, "existing": ExistingCluster, "k
 
 
 def declare(
-    name: str,
-    *,
     settings: ClusterSettings,
+    *,
     aws: Aws,
     bucket: pulumi.Input[str],
     zone_id: pulumi.Input[str],
@@ -57,4 +56,4 @@ def declare(
     `bucket` is the name of the bucket for its description, `zone_id` the hosted zone for its records, if any.
     """
     driver = DRIVERS[settings.driver]
-    return driver(name, settings=settings, aws=aws, bucket=bucket, zone_id=zone_id, opts=opts)
+    return driver("cluster", settings=settings, aws=aws, bucket=bucket, zone_id=zone_id, opts=opts)

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Annotated
 
-import dns.resolver
 import typer
 from rich import box
 from rich.console import Console
@@ -27,12 +26,9 @@ _COLOURS = {State.OK: "green", State.MISSING: "red", State.WRONG: "red", State.U
 def run(
     stack: Annotated[str, typer.Option("--stack", help="The stack to look at.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
-    resolver: Annotated[
-        str, typer.Option(help="The address of the name server to ask; the machine's own by default.")
-    ] = "",
 ) -> None:
     """Say what a stack needs, what of it is there, and the command that mends what is not; exit 1 for the latter."""
-    found = examine(stack, resolver=_resolver(resolver))
+    found = examine(stack)
     if as_json:
         print(json.dumps([each.plain() for each in found], indent=2))
     else:
@@ -41,7 +37,7 @@ def run(
         raise typer.Exit(1)
 
 
-def examine(stack: str, *, resolver: dns.resolver.Resolver | None = None) -> list[Finding]:
+def examine(stack: str) -> list[Finding]:
     """Look at everything that the stack needs. Raises nothing for what is missing: that is a finding."""
     found = [
         machine.python(),
@@ -56,7 +52,7 @@ def examine(stack: str, *, resolver: dns.resolver.Resolver | None = None) -> lis
     return [
         *found,
         Finding(check="configuration", state=State.OK, found=f"Pulumi.{stack}.yaml"),
-        *_around(read, resolver),
+        *_around(read),
     ]
 
 
@@ -82,14 +78,14 @@ def refused(error: OpsError, stack: str) -> Finding:
     return Finding(check=check, state=State.UNKNOWN, found=found, mend=f"pulumi config --stack {stack} --show-secrets")
 
 
-def _around(stack: settings.Stack, resolver: dns.resolver.Resolver | None) -> list[Finding]:
+def _around(stack: settings.Stack) -> list[Finding]:
     """Ask every service at the same time: each may take seconds to not answer."""
     its = stack.settings
     checks: list[Callable[[], list[Finding]]] = [
         lambda: [images.daemon(its.image)],
         lambda: [images.registry(its.registry, stack.password, repository=its.image.repository)],
         lambda: [cloud.identity(its.aws)],
-        lambda: [cloud.delegation(its.aws, its.domain, resolver=resolver)],
+        lambda: [cloud.delegation(its.aws, its.delegation)],
         lambda: [machine.driver(its.cluster)],
         lambda: _cluster(stack),
     ]
@@ -102,14 +98,6 @@ def _cluster(stack: settings.Stack) -> list[Finding]:
         found = f"driver {stack.settings.cluster.driver} makes it"
         return [Finding(check="cluster", state=State.NOT_NEEDED, found=found)]
     return fitness.examine(stack.kubeconfig, stack.settings.needs)
-
-
-def _resolver(address: str) -> dns.resolver.Resolver | None:
-    if not address:
-        return None
-    resolver = dns.resolver.Resolver(configure=False)
-    resolver.nameservers = [address]
-    return resolver
 
 
 def _show(found: list[Finding]) -> None:

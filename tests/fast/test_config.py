@@ -14,6 +14,7 @@ from infra.cluster_settings.eks import EksNodeGroup, EksSettings
 from infra.cluster_settings.existing import ExistingSettings
 from infra.cluster_settings.kops import ControlPlane, KopsSettings
 from infra.cluster_settings.machines import NodeGroup
+from infra.outputs import exported_name
 from tests.fast.graph import ABSENT, KUBECONFIG, PROJECT, ROOT, Inputs, changed, declare, run
 
 KEY = "a-key-of-the-operator-0123456789-0123456789-0123456789"
@@ -61,6 +62,40 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
         {"domain": f"{'a' * 46}.example"},
         "host: found none, which means ejemplo-django.aaa",
         "64",
+    ),
+    "the certificate's ARN is none": ({"certificateArn": "web"}, 'certificateArn: found "web"', "ARN of a certificate"),
+    "the certificate is no certificate": (
+        {"certificateArn": "arn:aws:iam::000000000000:server-certificate/web"},
+        "certificateArn:",
+        "ARN of a certificate",
+    ),
+    "the certificate is in another region": (
+        {"certificateArn": "arn:aws:acm:eu-west-1:000000000000:certificate/0f"},
+        "certificateArn:",
+        "in us-east-1",
+    ),
+    "the delegation is a text": ({"delegation": "example.com"}, "delegation: found text", "an object"),
+    "the parent zone is none": ({"delegation.parentZone": "com"}, "delegation.parentZone:", "DNS name"),
+    "the parent zone is another's": (
+        {"delegation.parentZone": "example.org"},
+        "delegation.parentZone:",
+        "a zone above dev.example.com",
+    ),
+    "the parent zone only ends like the domain's": (
+        {"delegation.parentZone": "v.example.com"},
+        "delegation.parentZone:",
+        "a zone above dev.example.com",
+    ),
+    "the parent zone is the domain": (
+        {"delegation.parentZone": "dev.example.com"},
+        "delegation.parentZone:",
+        "a zone above dev.example.com",
+    ),
+    "the resolver is a name": ({"delegation.resolver": "one.one"}, "delegation.resolver:", "IP address"),
+    "a key of the delegation is misspelt": (
+        {"delegation.parentzone": "example.com"},
+        "delegation.parentzone: unknown key",
+        "did you mean 'parentZone'?",
     ),
     "the namespace is no label": ({"namespace": "Team.A"}, "namespace:", "DNS label"),
     "the namespace is too long": ({"namespace": "a" * 64}, "namespace:", "63"),
@@ -373,7 +408,7 @@ def camel_case(name: str) -> str:
 
 
 def test_the_schema_describes_every_key_and_no_other() -> None:
-    assert schema().keys() == {field.name for field in dataclasses.fields(configuration.Settings)}
+    assert schema().keys() == {exported_name(each.name) for each in dataclasses.fields(configuration.Settings)}
     cluster = [EksSettings, EksNodeGroup, ExistingSettings, KopsSettings, ControlPlane, NodeGroup]
     objects: dict[str, list[type]] = {
         "aws": [configuration.Aws],

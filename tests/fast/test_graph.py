@@ -4,13 +4,16 @@ import ast
 import base64
 import dataclasses
 import json
+import re
 from pathlib import Path
 
+import pulumi
 import pytest
 import yaml
 
 from infra import cluster
 from infra import config as configuration
+from infra.certificate import usable
 from infra.cluster.existing import KubeconfigError
 from infra.outputs import Outputs
 from tests.fast.graph import (
@@ -238,6 +241,61 @@ def test_the_certificate_is_the_hosts_and_is_proved_in_the_zone(graph: Graph) ->
     }
 
 
+def test_what_waits_for_the_world_takes_the_zone_from_the_delegation(graph: Graph) -> None:
+    seen = graph.one("DelegationSeen")
+    assert seen.inputs["zone"] == "ZONE"
+    assert (seen.inputs["domain"], seen.inputs["servers"]) == ("dev.example.com", NAME_SERVERS)
+    assert seen.inputs["certified"] == HOST
+    assert seen.urn in graph.one("Record", type="CNAME").sources["zoneId"]
+    assert graph.of("Record") == [graph.one("Record", type="CNAME"), graph.one("Record", type="A")]
+
+
+@pytest.mark.parametrize("parent", ["example.com", "Z0123456789ABCDEFGHIJ"])
+def test_a_parent_zone_of_ours_gets_the_record_before_it_is_looked_for(config: Inputs, parent: str) -> None:
+    graph = declare(changed(config, {"delegation.parentZone": parent, "delegation.resolver": "192.0.2.53"}))
+    record, seen = graph.one("Record", type="NS"), graph.one("DelegationSeen")
+    assert (record.inputs["zoneId"], record.inputs["name"]) == ("PARENT", "dev.example.com")
+    assert record.inputs["records"] == NAME_SERVERS
+    assert record.urn in seen.dependencies
+    assert seen.inputs["resolver"] == "192.0.2.53"
+    (asked,) = [each.inputs for each in graph.invoked if each.type.endswith(":getZone")]
+    by_name = {"name": parent, "privateZone": False}
+    assert asked == (by_name if parent == "example.com" else {"zoneId": parent})
+
+
+def test_a_certificate_that_is_given_is_read_and_none_is_made(config: Inputs) -> None:
+    arn = "arn:aws:acm:us-east-1:000000000000:certificate/given"
+    graph = declare(changed(config, {"certificateArn": arn}))
+    assert graph.read == [arn]
+    assert not [each for each in graph.resources if each.type.startswith("aws:acm/")]
+    assert graph.of("Record") == [graph.one("Record", type="A")]
+    annotations = graph.one("Service").inputs["metadata"]["annotations"]
+    assert annotations["service.beta.kubernetes.io/aws-load-balancer-ssl-cert"] == arn
+    assert graph.exports["certificateArn"] == arn
+    # No CAA record can be against what was issued already.
+    assert graph.one("DelegationSeen").inputs.get("certified") is None
+
+
+@pytest.mark.parametrize("names", [[HOST], ["www.example.org", "*.dev.example.com"]])
+def test_a_certificate_is_good_for_its_names_and_one_label_in_place_of_a_star(names: list[str]) -> None:
+    assert usable(CERTIFICATE, host=HOST, status="ISSUED", names=names) == CERTIFICATE
+
+
+@pytest.mark.parametrize(
+    ("status", "names", "said"),
+    [
+        ("EXPIRED", [HOST], "found a certificate that is EXPIRED, expected one that is ISSUED"),
+        ("ISSUED", ["www.example.org"], f"found a certificate for www.example.org, expected one for {HOST}"),
+        ("ISSUED", ["*.example.com"], f"expected one for {HOST}"),
+    ],
+)
+def test_a_certificate_that_no_visitor_would_take_is_refused_by_its_key(
+    status: str, names: list[str], said: str
+) -> None:
+    with pytest.raises(pulumi.RunError, match=f"^certificateArn: .*{re.escape(said)}"):
+        usable(CERTIFICATE, host=HOST, status=status, names=names)
+
+
 @pytest.mark.parametrize("host", ["dev.example.com", "www.dev.example.com"])
 def test_the_host_leads_to_the_balancer_wherever_in_the_zone_it_stands(config: Inputs, host: str) -> None:
     graph = declare(changed(config, {"host": host}))
@@ -359,6 +417,8 @@ def test_the_nouns_know_nothing_of_each_other_nor_of_the_sandbox() -> None:
     }
     allowed = {
         "config.py": {"infra.reading", "infra.checks", *settings},
+        "delegation.py": {"infra.config", "infra.lookup", "infra.outputs"},
+        "lookup.py": {"infra.resolving"},
         "reading.py": {"infra.checks"},
         "checks.py": set(),
         "finding.py": set(),

@@ -27,9 +27,7 @@ settings = config.load()
 in_aws = pulumi.ResourceOptions(provider=providers.aws_provider("aws", settings=settings.aws))
 # Not the StateBucket: moto takes its policy, which is against plain http, for one against everybody.
 bucket = aws.s3.Bucket("state", bucket="{BUCKET}", opts=in_aws)
-made = cluster.declare(
-    "cluster", settings=settings.cluster, aws=settings.aws, bucket=bucket.bucket, zone_id="Z", opts=in_aws
-)
+made = cluster.declare(settings.cluster, aws=settings.aws, bucket=bucket.bucket, zone_id="Z", opts=in_aws)
 pulumi.export("kubeconfig", made.kubeconfig)
 """
 

@@ -12,25 +12,23 @@ from threading import Thread
 from typing import Any
 
 import boto3
-import dns.resolver
 import pytest
 import requests
 import yaml
-from dnslib import NS, QTYPE, RR, SOA, A, DNSRecord
-from dnslib.server import BaseResolver, DNSServer
 from moto.server import ThreadedMotoServer
 
 from infra.cluster_settings import eks as eks_settings
 from infra.cluster_settings import existing as existing_settings
 from infra.cluster_settings import kops as kops_settings
 from infra.cluster_settings.kops import KopsSettings
-from infra.config import Aws, Image, Registry
+from infra.config import Aws, DelegationSettings, Image, Registry
 from infra.finding import Finding, State
 from infra.reading import Section
 from ops import doctor, engine, settings
 from ops.doctor import cloud, images, machine
 from ops.errors import OpsError
 from tests.fast.graph import ROOT, Inputs, changed
+from tests.fast.name_servers import RESOLVER, Server, serving
 
 USER, PASSWORD = "ci", "correct horse"
 DOMAIN = "dev.example.com"
@@ -364,52 +362,6 @@ def test_an_aws_that_does_not_answer_is_named(closed: str, aws: Aws) -> None:
     is_a(cloud.identity(there), State.MISSING, found=closed, mend=f"curl --verbose http://{closed}")
 
 
-class Parent(BaseResolver):  # type: ignore[misc]  # dnslib is not typed
-    """The name server of example.com, and the resolver that finds it."""
-
-    def __init__(self) -> None:
-        self.servers: list[str] = []
-
-    def resolve(self, request: DNSRecord, handler: Any) -> DNSRecord:
-        reply, name, kind = request.reply(), str(request.q.qname), QTYPE[request.q.qtype]
-        if name == f"{DOMAIN}." and kind == "NS":
-            for each in self.servers:  # a referral
-                reply.add_auth(RR(name, QTYPE.NS, rdata=NS(each), ttl=60))
-        elif name == "example.com." and kind in ("SOA", "NS"):
-            data = NS("ns.example.com") if kind == "NS" else SOA("ns.example.com", "root.example.com")
-            reply.add_answer(RR(name, getattr(QTYPE, kind), rdata=data, ttl=60))
-        elif name == "ns.example.com." and kind == "A":
-            reply.add_answer(RR(name, QTYPE.A, rdata=A("127.0.0.1"), ttl=60))
-        return reply
-
-
-@pytest.fixture(scope="module")
-def name_server() -> Iterator[tuple[Parent, dns.resolver.Resolver]]:
-    answers = Parent()
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    running = DNSServer(answers, address="127.0.0.1", port=port, logger=_Quiet())
-    running.start_thread()
-    resolver = dns.resolver.Resolver(configure=False)
-    resolver.nameservers, resolver.port = ["127.0.0.1"], port
-    yield answers, resolver
-    running.stop()
-    running.server.server_close()
-
-
-@pytest.fixture
-def parent(name_server: tuple[Parent, dns.resolver.Resolver]) -> tuple[Parent, dns.resolver.Resolver]:
-    """A parent zone without a delegation, and the resolver that finds it."""
-    name_server[0].servers = []
-    return name_server
-
-
-class _Quiet:
-    def __getattr__(self, name: str) -> Callable[..., None]:
-        return lambda *_: None
-
-
 def zone(aws: Aws, name: str) -> list[str]:
     """Make a hosted zone, and give its name servers."""
     route53 = boto3.client("route53", region_name="us-east-1", endpoint_url=aws.endpoint)
@@ -417,37 +369,53 @@ def zone(aws: Aws, name: str) -> list[str]:
     return [str(each) for each in made["DelegationSet"]["NameServers"]]
 
 
-def test_a_zone_that_its_parent_does_not_name_is_named(aws: Aws, parent: tuple[Parent, dns.resolver.Resolver]) -> None:
+def delegation(aws: Aws, *, servers: list[str], told: list[str], parent_zone: str | None = None) -> Finding:
+    """Look for the zone on these servers, while its parent tells of those."""
+    top, above, own = "900 SOA ns.example.com. root.example.com. 1 7200 900 1209600 86400", "127.0.53.2", "127.0.53.3"
+    known = ["example.com. 300 NS ns.example.com.", f"ns.example.com. 300 A {above}"]
+    world = {
+        RESOLVER: Server(
+            recursive=True, records=[f"example.com. {top}", *known, *(f"{each}. 300 A {own}" for each in servers)]
+        ),
+        above: Server(
+            zones=("example.com",),
+            records=[f"example.com. {top}", *(f"{DOMAIN}. 300 NS {each}." for each in told)],
+        ),
+        own: Server(zones=(DOMAIN,), records=[f"{DOMAIN}. {top}"]),
+    }
+    asked = DelegationSettings(domain=DOMAIN, certified=None, parent_zone=parent_zone, resolver=RESOLVER)
+    with serving(world) as port:
+        return cloud.delegation(aws, asked, port=port)
+
+
+def test_a_zone_that_its_parent_does_not_name_is_named(aws: Aws) -> None:
     servers = zone(aws, DOMAIN)
-    found = cloud.delegation(aws, DOMAIN, resolver=parent[1])
-    is_a(found, State.MISSING, found="example.com has no NS record", mend=f"{DOMAIN}. 300 NS {sorted(servers)[0]}")
+    found = delegation(aws, servers=servers, told=[])
+    is_a(found, State.WRONG, found="it has no NS record", mend=f"{DOMAIN}. 300 IN NS {sorted(servers)[0]}.")
 
 
-def test_a_parent_in_the_same_account_is_mended_by_a_command(
-    aws: Aws, parent: tuple[Parent, dns.resolver.Resolver]
-) -> None:
-    zone(aws, DOMAIN)
+def test_a_parent_in_the_same_account_is_mended_by_a_command(aws: Aws) -> None:
+    servers = zone(aws, DOMAIN)
     zone(aws, "example.com")
-    found = cloud.delegation(aws, DOMAIN, resolver=parent[1])
-    is_a(found, State.MISSING, found="no NS record", mend="aws route53 change-resource-record-sets")
+    found = delegation(aws, servers=servers, told=[])
+    is_a(found, State.WRONG, found="no NS record", mend="pulumi config set --path delegation.parentZone example.com")
+    found = delegation(aws, servers=servers, told=[], parent_zone="example.com")
+    is_a(found, State.WRONG, found="no NS record", mend="pulumi up")
 
 
-def test_a_delegation_to_other_servers_is_named_with_both(
-    aws: Aws, parent: tuple[Parent, dns.resolver.Resolver]
-) -> None:
+def test_a_delegation_to_other_servers_is_named_with_both(aws: Aws) -> None:
     servers = zone(aws, DOMAIN)
-    parent[0].servers = ["ns-old.example.net"]
-    found = cloud.delegation(aws, DOMAIN, resolver=parent[1])
+    found = delegation(aws, servers=servers, told=["ns-old.example.net"])
     is_a(found, State.WRONG, found="ns-old.example.net", mend=sorted(servers)[0])
 
 
-def test_a_zone_that_its_parent_names_is_fine(aws: Aws, parent: tuple[Parent, dns.resolver.Resolver]) -> None:
-    parent[0].servers = zone(aws, DOMAIN)
-    assert cloud.delegation(aws, DOMAIN, resolver=parent[1]).state == State.OK
+def test_a_zone_that_its_parent_names_is_fine(aws: Aws) -> None:
+    servers = zone(aws, DOMAIN)
+    is_a(delegation(aws, servers=servers, told=servers), State.OK, found="example.com names")
 
 
-def test_a_zone_that_is_yet_to_come_is_no_fault(aws: Aws, parent: tuple[Parent, dns.resolver.Resolver]) -> None:
-    is_a(cloud.delegation(aws, DOMAIN, resolver=parent[1]), State.UNKNOWN, found="no hosted zone")
+def test_a_zone_that_is_yet_to_come_is_no_fault(aws: Aws) -> None:
+    is_a(delegation(aws, servers=[], told=[]), State.UNKNOWN, found="no hosted zone")
 
 
 def test_the_whole_table_fails_without_pulumi_and_names_it(path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -20,6 +20,7 @@ from sandbox.plugins.aws.eks.addon import Addon
 from sandbox.plugins.aws.eks.cluster import Cluster
 from sandbox.plugins.aws.eks.node_group import NodeGroup
 from sandbox.plugins.aws.gateway import Eip, InternetGateway, NatGateway
+from sandbox.plugins.aws.get_zone import get_zone
 from sandbox.plugins.aws.health_check import HealthCheck
 from sandbox.plugins.aws.iam import Role, RolePolicyAttachment
 from sandbox.plugins.aws.kms import Alias, Key
@@ -92,4 +93,4 @@ def plugin() -> Plugin:
 
 def _build(config: Properties) -> tuple[Sequence[ResourceType], Sequence[Function]]:
     aws = connect(config)
-    return [make(aws) for make in TYPES], elb.functions(aws.region)
+    return [make(aws) for make in TYPES], [*elb.functions(aws.region), get_zone(aws)]
