@@ -25,10 +25,17 @@ def write(layout: Layout) -> None:
     _certificates(layout)
     _registry(layout)
     _authenticator(layout)
+    _ecr_key(layout)
     _containerd(layout)
     # There is no flag for it; left alone, dockerd would make a key.json in the host's /etc/docker.
     _json(layout.etc / "docker.json", {"deprecated-key-path": "/var/lib/docker/key.json"})
     _kubelet(layout, provider_id="")
+
+
+def _ecr_key(layout: Layout) -> None:
+    if not layout.ecr_key.exists():
+        layout.ecr_key.write_text(secrets.token_urlsafe(32))
+        layout.ecr_key.chmod(0o600)
 
 
 def registry_password(layout: Layout) -> str:
@@ -74,6 +81,7 @@ def _certificates(layout: Layout) -> None:
     pki.server(layout, "apiserver", net.NODE_ADDRESS, first_service, "kubernetes.default.svc", "localhost")
     pki.server(layout, "kubelet", net.NODE, net.NODE_ADDRESS)
     pki.server(layout, "registry", net.REGISTRY.partition(":")[0], net.NODE_ADDRESS)
+    pki.server(layout, "ecr", f"*{net.ECR_DOMAIN}", net.ECR_ADDRESS)
     masters = "system:masters"
     pki.client(layout, "apiserver-kubelet", user="kube-apiserver-kubelet-client", group=masters)
     pki.client(layout, "controller-manager", user="system:kube-controller-manager")
@@ -134,10 +142,6 @@ def _registry(layout: Layout) -> None:
 
 
 def _containerd(layout: Layout) -> None:
-    trust = layout.etc / "certs.d" / net.REGISTRY
-    trust.mkdir(parents=True, exist_ok=True)
-    server = f"https://{net.REGISTRY}"
-    (trust / "hosts.toml").write_text(f'server = "{server}"\n[host."{server}"]\n  ca = "{layout.ca}"\n')
     networks = layout.etc / "cni"
     networks.mkdir(exist_ok=True)
     _json(
@@ -176,13 +180,30 @@ version = 2
   conf_dir = "{networks}"
 [plugins."io.containerd.internal.v1.opt"]
   path = "/var/lib/containerd/opt"
-[plugins."io.containerd.grpc.v1.cri".registry]
-  config_path = "{layout.etc / "certs.d"}"
 """
     )
 
 
 def _kubelet(layout: Layout, *, provider_id: str) -> None:
+    environment = aws_environment("node")
+    _yaml(
+        layout.etc / "credential-provider.yaml",
+        {
+            "apiVersion": "kubelet.config.k8s.io/v1",
+            "kind": "CredentialProviderConfig",
+            # As on EKS' nodes (https://cloud-provider-aws.sigs.k8s.io/credential_provider/); only that the identity
+            # comes from here, and there from the instance's metadata.
+            "providers": [
+                {
+                    "name": "ecr-credential-provider",
+                    "apiVersion": "credentialprovider.kubelet.k8s.io/v1",
+                    "matchImages": ["*.dkr.ecr.*.amazonaws.com"],
+                    "defaultCacheDuration": "12h",
+                    "env": [{"name": name, "value": value} for name, value in environment.items()],
+                }
+            ],
+        },
+    )
     pem = str(layout.etc / "kubelet.pem")
     _yaml(
         layout.etc / "kubelet.yaml",

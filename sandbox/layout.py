@@ -13,6 +13,9 @@ HOST_ADDRESS = "10.213.7.1"
 NODE_ADDRESS = "10.213.7.2"
 """The machine's address: the node, the API server, the registry, the name server and the AWS endpoint."""
 
+ECR_ADDRESS = "10.213.7.3"
+"""The machine's other address: ECR's registry. AWS keeps the first four of a subnet, so no balancer gets it."""
+
 NETWORK = "10.213.7.0/24"
 """The link's network, and the VPC's and subnet's range in EC2: balancers get their addresses from it."""
 
@@ -48,6 +51,9 @@ REGION, ZONE = "us-east-1", "us-east-1a"
 
 REGISTRY = "registry.example.test:5000"
 """The private registry."""
+
+ECR_DOMAIN = f".dkr.ecr.{REGION}.amazonaws.com"
+"""What the names of ECR's registries in the region end with, after the account's number."""
 
 REGISTRY_USER = "sandbox"
 """The registry's only user."""
@@ -108,6 +114,16 @@ class Layout:
     def secrets(self) -> Path:
         """What was made at random for this sandbox; readable by its owner alone."""
         return self.root / "secrets"
+
+    @property
+    def ecr_key(self) -> Path:
+        """What signs ECR's passwords, so that its registry knows them from those that it never gave."""
+        return self.secrets / "ecr-key"
+
+    @property
+    def ecr_password_life(self) -> Path:
+        """How many seconds the passwords last that ECR gives from now on; 12 hours, as on AWS, without the file."""
+        return self.etc / "ecr-password-seconds"
 
     @property
     def certificates(self) -> Path:

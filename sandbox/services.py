@@ -40,13 +40,12 @@ def table(layout: Layout, tools: dict[str, Path], python: str) -> list[Service]:
     """Every service, in no order: `needs` orders them. `tools` are the paths of the toolchain's binaries."""
     etc = layout.etc
     leader = "--leader-elect=false"  # there is one of each
-    aws = aws_environment()
     return [
         Service(
             name="moto",
             what="AWS API",
             command=[python, "-u", "-m", "sandbox.cloud.moto"],
-            environment={name: value for name, value in aws.items() if name != "AWS_ENDPOINT_URL"}
+            environment={name: value for name, value in aws_environment("moto").items() if name != "AWS_ENDPOINT_URL"}
             | {"MOTO_IAM_LOAD_MANAGED_POLICIES": "true"},  # AWS's own, which every account has
             where=net.AWS_ENDPOINT,
             healthy=_http(f"{net.AWS_ENDPOINT}/moto-api/"),
@@ -55,7 +54,7 @@ def table(layout: Layout, tools: dict[str, Path], python: str) -> list[Service]:
             name="names",
             what="DNS, by the hosted zones",
             command=[python, "-u", "-m", "sandbox.cloud.names"],
-            environment=aws,
+            environment=aws_environment("names"),
             where=f"{N}:53",
             healthy=_tcp(53),
         ),
@@ -63,7 +62,7 @@ def table(layout: Layout, tools: dict[str, Path], python: str) -> list[Service]:
             name="balancers",
             what="haproxy behind the ELB API",
             command=[python, "-u", "-m", "sandbox.cloud.balancer"],
-            environment=aws,
+            environment=aws_environment("balancers"),
             where="the ELBs' addresses",
             healthy=_http(f"http://{N}:{HEALTH_PORT}/"),
             needs=("moto",),
@@ -76,9 +75,19 @@ def table(layout: Layout, tools: dict[str, Path], python: str) -> list[Service]:
             healthy=_https(f"https://{N}:{net.REGISTRY.partition(':')[2]}/", layout.ca),
         ),
         Service(
+            name="ecr",
+            what="ECR's registry",
+            command=[python, "-u", "-m", "sandbox.cloud.ecr"],
+            environment=aws_environment("ecr"),
+            where=f"https://*{net.ECR_DOMAIN}",
+            healthy=_https(f"https://{net.ECR_ADDRESS}/", layout.ca),
+            needs=("moto", "registry"),
+        ),
+        Service(
             name="containerd",
             what="containers",
             command=["containerd", "--config", str(etc / "containerd.toml")],
+            environment={"SSL_CERT_FILE": str(layout.ca)},  # beside the system's own authorities
             where=".sandbox/run/containerd.sock",
             healthy=_unix(layout.run / "containerd.sock"),
         ),
@@ -189,6 +198,8 @@ def table(layout: Layout, tools: dict[str, Path], python: str) -> list[Service]:
                 f"--hostname-override={net.NODE}",
                 f"--node-ip={N}",
                 "--cloud-provider=external",
+                f"--image-credential-provider-config={etc / 'credential-provider.yaml'}",
+                f"--image-credential-provider-bin-dir={tools['ecr-credential-provider'].parent}",
             ],
             where=f"{N}:10250",
             healthy=_http(f"http://{N}:10248/healthz"),
@@ -224,7 +235,7 @@ def table(layout: Layout, tools: dict[str, Path], python: str) -> list[Service]:
                 "--configure-cloud-routes=false",
                 leader,
             ],
-            environment=aws,
+            environment=aws_environment("cloud-controller"),
             where=f"{N}:10258",
             healthy=_https(f"https://{N}:10258/healthz", None),
             needs=("apiserver", "instance"),
@@ -232,11 +243,11 @@ def table(layout: Layout, tools: dict[str, Path], python: str) -> list[Service]:
     ]
 
 
-def aws_environment() -> dict[str, str]:
-    """What an AWS SDK needs to reach moto: its address, and credentials that only have to be there."""
+def aws_environment(who: str = "sandbox") -> dict[str, str]:
+    """What an AWS SDK needs to reach moto: its address, and credentials, of which it only looks at whose they are."""
     return {
         "AWS_ENDPOINT_URL": net.AWS_ENDPOINT,
-        "AWS_ACCESS_KEY_ID": "sandbox",
+        "AWS_ACCESS_KEY_ID": who,
         "AWS_SECRET_ACCESS_KEY": "sandbox",
         "AWS_REGION": net.REGION,
         "AWS_DEFAULT_REGION": net.REGION,

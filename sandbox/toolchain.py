@@ -100,9 +100,9 @@ TOOLS = (
         download=_kubernetes,
     ),
     Tool(
-        module="cloud-controller",
+        module="cloud-provider-aws",
         version="v1.34.3",
-        binaries=("aws-cloud-controller-manager",),
+        binaries=("aws-cloud-controller-manager", "ecr-credential-provider"),
         probe=("--version",),
         ldflags="-X k8s.io/component-base/version.gitVersion=v1.34.3",
         download=None,  # published as an image only

@@ -8,6 +8,7 @@ restart of moto is still known; and with a zone that the world knows, for stacks
 import ipaddress
 import itertools
 import os
+from base64 import b64encode
 from typing import Any
 
 import boto3
@@ -17,6 +18,8 @@ import trustme
 from moto import mock_aws
 from moto.acm.models import AWSCertificateManagerBackend, CertBundle
 from moto.core.models import DEFAULT_ACCOUNT_ID
+from moto.core.responses import ActionResult
+from moto.ecr.responses import ECRResponse
 from moto.elb.models import ELBBackend, FakeHealthCheck, FakeListener, LoadBalancer
 from moto.moto_api._internal import mock_random
 from moto.route53.models import DelegationSet, FakeZone, RecordSet
@@ -24,7 +27,7 @@ from moto.server import main as serve
 
 from sandbox import layout as net
 from sandbox import pki
-from sandbox.cloud import eks, identity, zones
+from sandbox.cloud import ecr, eks, identity, zones
 from sandbox.cloud.change import change
 from sandbox.layout import Layout, here
 from sandbox.services import aws_environment
@@ -122,6 +125,25 @@ def _keep_instance_protocols(balancer: LoadBalancer, ports: list[dict[str, Any]]
         wanted = asked.get(str(listener.load_balancer_port))
         if wanted:
             change(listener, "instance_protocol", wanted.upper())
+
+
+def _passwords_of_ecr_end(layout: Layout) -> None:
+    """ECR gives another password at each call, which sandbox.cloud.ecr takes until it ends: moto's is always one."""
+
+    def get_authorization_token(self: ECRResponse) -> ActionResult:
+        given = []
+        for registry in self._get_param("registryIds") or [self.current_account]:
+            password, expires = ecr.new_password(layout)
+            given.append(
+                {
+                    "authorizationToken": b64encode(f"{ecr.USER}:{password}".encode()).decode(),
+                    "expiresAt": expires,
+                    "proxyEndpoint": f"https://{registry}{net.ECR_DOMAIN}",
+                }
+            )
+        return ActionResult({"authorizationData": given})
+
+    change(ECRResponse, "get_authorization_token", get_authorization_token)
 
 
 def _records_can_be_made_again() -> None:
@@ -227,6 +249,7 @@ def main() -> None:
     identity.callers_are_told_apart()
     eks.as_aws_does_it(here())
     _zones_as_route53_makes_them()
+    _passwords_of_ecr_end(here())
     inside = mock_aws()  # the server's own backends, reached in process before the first request can arrive
     inside.start()
     _furnish()

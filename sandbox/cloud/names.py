@@ -21,6 +21,7 @@ from sandbox import layout as net
 from sandbox.cloud import balancer
 from sandbox.cloud.zones import Record, Zone, Zones, absolute, from_world, on_server, server_address
 
+_ECR_DOMAIN = f"{net.ECR_DOMAIN}."
 _BALANCER_TTL = 60
 """Seconds, as AWS gives for a classic ELB's name."""
 _SERVER_TTL = 172800
@@ -57,7 +58,7 @@ class Resolver(BaseResolver):  # type: ignore[misc]  # dnslib is not typed
 
     def _looked_up(self, request: DNSRecord, name: str, kind: str, *, tcp: bool) -> DNSRecord:
         reply = request.reply(ra=1)
-        if name.endswith(balancer.DOMAIN) or server_address(name):
+        if name.endswith((balancer.DOMAIN, _ECR_DOMAIN)) or server_address(name):
             reply.add_answer(*(self._of_aws(name) if kind == "A" else ()))
             return reply
         zones = self._zones.above(name)
@@ -99,12 +100,14 @@ class Resolver(BaseResolver):  # type: ignore[misc]  # dnslib is not typed
                     )
 
     def _of_aws(self, name: str) -> Iterator[RR]:
-        """The addresses of a balancer or a name server."""
+        """The addresses of a balancer, a name server or a registry of ECR's."""
         if found := server_address(name):
             yield RR(name, QTYPE.A, rdata=A(found), ttl=_SERVER_TTL)
         elif name.endswith(balancer.DOMAIN):
             for each in balancer.addresses(self._ec2, name.rstrip(".")):
                 yield RR(name, QTYPE.A, rdata=A(each), ttl=_BALANCER_TTL)
+        elif name.endswith(_ECR_DOMAIN):
+            yield RR(name, QTYPE.A, rdata=A(net.ECR_ADDRESS), ttl=_BALANCER_TTL)
 
 
 def _rrs(record: Record) -> Iterator[RR]:

@@ -12,7 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, 
 from sandbox.plugins.resource import PluginError
 from sandbox.plugins.values import Properties
 
-SERVICES = ("route53", "acm", "s3", "sns", "cloudwatch", "ec2", "eks", "iam", "kms", "logs")
+SERVICES = ("route53", "acm", "s3", "ecr", "sns", "cloudwatch", "ec2", "eks", "iam", "kms", "logs")
 """Those of the types, by boto's names, which are the provider's own names of their endpoints."""
 ATTEMPTS = 5
 """Times a request is tried when AWS throttles it or the connection breaks."""
@@ -38,6 +38,7 @@ class Aws:
     route53: Any
     acm: Any
     s3: Any
+    ecr: Any
     sns: Any
     cloudwatch: Any
     ec2: Any

@@ -15,6 +15,7 @@ from sandbox.plugins.aws.bucket_settings import (
 )
 from sandbox.plugins.aws.certificate import Certificate
 from sandbox.plugins.aws.client import connect
+from sandbox.plugins.aws.ecr import LifecyclePolicy, Repository, get_authorization_token, get_images
 from sandbox.plugins.aws.eks.access import AccessEntry, AccessPolicyAssociation
 from sandbox.plugins.aws.eks.addon import Addon
 from sandbox.plugins.aws.eks.cluster import Cluster
@@ -68,6 +69,8 @@ TYPES = (
     Addon,
     AccessEntry,
     AccessPolicyAssociation,
+    Repository,
+    LifecyclePolicy,
 )
 
 
@@ -93,4 +96,5 @@ def plugin() -> Plugin:
 
 def _build(config: Properties) -> tuple[Sequence[ResourceType], Sequence[Function]]:
     aws = connect(config)
-    return [make(aws) for make in TYPES], [*elb.functions(aws.region), get_zone(aws)]
+    functions = [*elb.functions(aws.region), get_authorization_token(aws), get_images(aws), get_zone(aws)]
+    return [make(aws) for make in TYPES], functions
