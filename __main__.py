@@ -3,7 +3,7 @@
 import pulumi
 
 from infra import cluster as clusters
-from infra import config, providers
+from infra import config, providers, registry
 from infra.alias import Alias
 from infra.balancer import LoadBalancer
 from infra.certificate import Certificate
@@ -11,7 +11,6 @@ from infra.delegation import Delegation
 from infra.image import Image
 from infra.key import SecretKey
 from infra.outputs import Outputs
-from infra.registry import RegistrySecret
 from infra.state import StateBucket
 from infra.workload import Workload
 from infra.zone import Zone
@@ -24,9 +23,10 @@ found = Delegation("zone", settings=settings.delegation, zone_id=zone.id, name_s
 tls = Certificate("web", host=settings.host, given=settings.certificate_arn, zone_id=found.zone_id, opts=in_aws)
 state = StateBucket("state", domain=settings.domain, protect=settings.protect, opts=in_aws)
 cluster = clusters.declare(settings.cluster, aws=settings.aws, bucket=state.name, zone_id=found.zone_id, opts=in_aws)
-image = Image("app", build=settings.image, registry=settings.registry)
+repository = registry.declare("registry", settings=settings.registry, protect=settings.protect, opts=in_aws)
+image = Image("app", build=settings.image, repository=repository.name, login=repository.login, tags=repository.tags)
 in_cluster = providers.in_cluster(kubeconfig=cluster.kubeconfig, identifier=cluster.name, needs=settings.needs)
-regcred = RegistrySecret("regcred", registry=settings.registry, opts=in_cluster)
+pull_secret = repository.pull_secret("regcred", opts=in_cluster)
 key = SecretKey("ejemplo-django-key", given=settings.app.secret_key, opts=in_cluster)
 workload = Workload(
     "web",
@@ -35,7 +35,7 @@ workload = Workload(
     version=settings.image.version,
     host=settings.host,
     settings=settings.app,
-    pull_secret=regcred.name,
+    pull_secret=pull_secret,
     secret_key=key.name,
     balancer=cluster.balancer,
     opts=in_cluster,
@@ -55,5 +55,5 @@ Outputs(
     kubeconfig=cluster.kubeconfig,
     image=image.ref,
     namespace=pulumi.Output.from_input(settings.namespace),
-    pull_secret=regcred.name,
+    pull_secret=pull_secret,
 ).export()

@@ -127,6 +127,12 @@ repository = _matching(
     rf"{_PATH}(/{_PATH})*",
     "a repository's path in lower case such as contraslash/ejemplo-django, without server or tag",
 )
+# What ECR allows of that (https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_CreateRepository.html).
+ecr_repository = _matching(
+    r"(?=.{2,256}$)([a-z0-9]+([._-][a-z0-9]+)*/)*[a-z0-9]+([._-][a-z0-9]+)*",
+    "the name of an ECR repository such as contraslash/ejemplo-django: 2 to 256 of a-z, 0-9 and, between them, one of "
+    "., _, - and /",
+)
 base_image = _matching(
     rf"({_SERVER}/)?{_PATH}(/{_PATH})*(:{_TAG})?(@{_DIGEST})?", "an image such as python:3.13-slim-bookworm"
 )

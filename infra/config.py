@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 import pulumi
 from pulumi.runtime import is_config_secret
@@ -21,6 +22,9 @@ from infra.reading import Section
 
 DRIVERS = ("eks", "existing", "kops")
 """The cluster's drivers; `infra.cluster` has one of the same name for each."""
+
+REGISTRY_DRIVERS = ("login", "ecr")
+"""The registry's drivers; `infra.registry` has a class for each."""
 
 _JSON_KEYS = ("aws", "cluster", "delegation", "registry", "image", "app", "protect")
 """The keys that Pulumi hands over as JSON; the others are plain text."""
@@ -56,9 +60,12 @@ class DelegationSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Registry:
-    """The registry of images, and the login to it."""
+class LoginRegistry:
+    """Driver `login`: any registry, and the login to it."""
 
+    driver: ClassVar[str] = "login"
+    repository: str
+    """The image's, without the server."""
     server: str
     """A host, with or without a port."""
     username: str
@@ -68,12 +75,24 @@ class Registry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EcrRegistry:
+    """Driver `ecr`: a repository that the program makes, in the account and region of everything else in AWS."""
+
+    driver: ClassVar[str] = "ecr"
+    repository: str
+    """Its name, and so the image's without the server."""
+
+
+RegistrySettings = LoginRegistry | EcrRegistry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Image:
     """What is built, and what it is called in the registry."""
 
-    repository: str
     tag: str
-    """What is built is called so. What runs is the digest, so the same tag may be built anew."""
+    """What is built is called so. What runs is the digest, so the same tag may be built anew where the registry lets a
+    tag move."""
     base: str
     """The image that the Dockerfile starts from."""
     platform: str
@@ -81,7 +100,7 @@ class Image:
     context: str
     """The directory with the Dockerfile, relative to the project."""
     digest: str | None
-    """What runs instead of a build: an image of the repository that was pushed before. None to build."""
+    """What runs instead of a build: an image of the registry's repository that was pushed before. None to build."""
 
     @property
     def version(self) -> str:
@@ -136,7 +155,7 @@ class Settings:
     """Whether Pulumi refuses to delete the zone and the state bucket, and AWS while they are not empty."""
     aws: Aws
     cluster: ClusterSettings
-    registry: Registry
+    registry: RegistrySettings
     image: Image
     app: App
 
@@ -161,13 +180,15 @@ def load() -> Settings:
     top = Section(_values(), problems=problems)
     domain = top.text("domain", checks.zone_name)
     aws = _aws(top.section("aws", required=True))
-    registry = _registry(top.section("registry", required=True, encrypted=_encrypted("registry")))
-    image = _image(top.section("image"))
+    images = top.section("image")
+    registry = _registry(top.section("registry", required=True, encrypted=_encrypted("registry")), images=images)
+    image = _image(images)
     cluster = _cluster(
         top.section("cluster", required=True, encrypted=_encrypted("cluster")),
         region=aws.region,
         domain=domain,
         platform=image.platform,
+        registry=registry,
     )
     host = _host(top, domain)
     certificate_arn = _certificate(top, aws.region)
@@ -257,7 +278,9 @@ def _aws(section: Section) -> Aws:
     return aws
 
 
-def _cluster(section: Section, *, region: str, domain: str, platform: str) -> ClusterSettings:
+def _cluster(
+    section: Section, *, region: str, domain: str, platform: str, registry: RegistrySettings
+) -> ClusterSettings:
     driver = section.choice("driver", available=DRIVERS)
     match driver:
         case "eks":
@@ -266,6 +289,10 @@ def _cluster(section: Section, *, region: str, domain: str, platform: str) -> Cl
             cluster = existing.read(section)
         case "kops":
             cluster = kops.read(section, region=region, domain=domain, platform=platform)
+            if isinstance(registry, EcrRegistry) and not cluster.container_registry:
+                section.refuse(
+                    "containerRegistry", expected="true: with registry.driver ecr the nodes pull by their role"
+                )
         case _:
             # The driver is refused already; what the other keys should be depends on it.
             return ExistingSettings(name="", kubeconfig=pulumi.Output.secret(""))
@@ -273,20 +300,28 @@ def _cluster(section: Section, *, region: str, domain: str, platform: str) -> Cl
     return cluster
 
 
-def _registry(section: Section) -> Registry:
-    registry = Registry(
-        server=section.text("server", checks.registry_server),
-        username=section.text("username", checks.username),
-        email=section.text("email", checks.email),
-        password=pulumi.Output.secret(section.secret_or_file("password", "passwordFile", checks.filled)),
-    )
-    section.close()
+def _registry(section: Section, *, images: Section) -> RegistrySettings:
+    driver = section.choice("driver", available=REGISTRY_DRIVERS, default="login")
+    rule = checks.ecr_repository if driver == "ecr" else checks.repository
+    repository = images.text("repository", rule, default="contraslash/ejemplo-django")
+    if driver == "login":
+        registry: RegistrySettings = LoginRegistry(
+            repository=repository,
+            server=section.text("server", checks.registry_server),
+            username=section.text("username", checks.username),
+            email=section.text("email", checks.email),
+            password=pulumi.Output.secret(section.secret_or_file("password", "passwordFile", checks.filled)),
+        )
+    else:
+        registry = EcrRegistry(repository=repository)
+    if driver in REGISTRY_DRIVERS:
+        # What the other keys of an unknown driver should be, nobody knows.
+        section.close()
     return registry
 
 
 def _image(section: Section) -> Image:
     image = Image(
-        repository=section.text("repository", checks.repository, default="contraslash/ejemplo-django"),
         tag=section.text("tag", checks.image_tag, default="v1"),
         base=section.text("base", checks.base_image, default="python:3.13-slim-bookworm"),
         platform=section.text("platform", checks.platform, default="linux/amd64"),

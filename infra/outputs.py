@@ -52,7 +52,8 @@ class Outputs:
     namespace: pulumi.Output[str]
     """The one in the cluster that the app lives in."""
     pull_secret: pulumi.Output[str]
-    """The Secret in that namespace with the registry's login, for `imagePullSecrets`."""
+    """The Secret in that namespace with the registry's login, for `imagePullSecrets`. Empty where the nodes pull by
+    their IAM role (registry.driver ecr): a kubelet passes over an entry without a name, so it may stand there too."""
     schema_version: int = SCHEMA_VERSION
     """Of these outputs: a consumer refuses one that it was not written for."""
 

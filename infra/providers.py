@@ -10,6 +10,7 @@ from infra.config import Aws, Needs
 _SERVICES = (
     "acm",
     "ec2",
+    "ecr",
     "eks",
     "elb",
     "iam",

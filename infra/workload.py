@@ -53,7 +53,8 @@ class Workload(pulumi.ComponentResource):
     ) -> None:
         """Declare it; `pull_secret` and `secret_key` name Secrets, the latter one with a SECRET_KEY.
 
-        `balancer` is what stands before it; behind none of AWS's `settings.tls_secret` must be there.
+        The former is empty where the nodes pull by a role of their own. `balancer` is what stands before it; behind
+        none of AWS's `settings.tls_secret` must be there.
         """
         super().__init__("ejemplo-django:infra:Workload", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
@@ -136,7 +137,7 @@ class Workload(pulumi.ComponentResource):
                     "metadata": {"labels": labels},
                     "spec": {
                         "containers": [container],
-                        "image_pull_secrets": [{"name": pull_secret}],
+                        "image_pull_secrets": pulumi.Output.from_input(pull_secret).apply(_named),
                         "termination_grace_period_seconds": _GRACE,
                         # Nothing in the app speaks to Kubernetes.
                         "automount_service_account_token": False,
@@ -168,3 +169,7 @@ class Workload(pulumi.ComponentResource):
         self.app = app
         self.port = deployment.spec.template.spec.containers[0].ports[0].name
         self.register_outputs({"app": self.app, "port": self.port})
+
+
+def _named(secret: str) -> list[kubernetes.core.v1.LocalObjectReferenceArgsDict]:
+    return [{"name": secret}] if secret else []

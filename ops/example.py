@@ -21,6 +21,8 @@ contexts: [{name: admin@test, context: {cluster: test, user: admin}}]
 current-context: admin@test
 """
 PASSWORD = "registry-password-of-the-tests"  # noqa: S105  # no login anywhere
+ECR = "000000000000.dkr.ecr.us-east-1.amazonaws.com"
+ECR_PASSWORD = "password-that-ecr-gave"  # noqa: S105  # no login anywhere
 DIGEST = "registry.example.test:5000/contraslash/ejemplo-django@sha256:" + "5" * 64
 CERTIFICATE = "arn:aws:acm:us-east-1:000000000000:certificate/requested"
 ELB = "a0b1c2.us-east-1.elb.amazonaws.com"
@@ -45,6 +47,11 @@ def _object(name: str, inputs: Inputs) -> Inputs:
 COMPUTED: Mapping[str, Callable[[str, Inputs], Inputs]] = {
     "pulumi:providers:aws": _nothing,
     "pulumi:providers:kubernetes": _nothing,
+    "aws:ecr/lifecyclePolicy:LifecyclePolicy": _nothing,
+    "aws:ecr/repository:Repository": lambda _, inputs: {
+        "registryId": ECR.partition(".")[0],
+        "repositoryUrl": f"{ECR}/{inputs['name']}",
+    },
     "aws:route53/zone:Zone": lambda _, inputs: {"zoneId": "ZONE", "nameServers": NAME_SERVERS},
     "aws:route53/record:Record": lambda _, inputs: {"fqdn": inputs["name"]},
     "aws:acm/certificate:Certificate": lambda _, inputs: {
@@ -103,6 +110,8 @@ COMPUTED: Mapping[str, Callable[[str, Inputs], Inputs]] = {
     "pulumi-python:dynamic/ejemplo-django:RandomKey": lambda _, inputs: {"value": MADE_KEY},
 }
 INVOKES: Mapping[str, Inputs] = {
+    "aws:ecr/getAuthorizationToken:getAuthorizationToken": {"userName": "AWS", "password": ECR_PASSWORD},
+    "aws:ecr/getImages:getImages": {"imageIds": [{"imageTag": "v0", "imageDigest": f"sha256:{'0' * 64}"}]},
     "aws:elb/getHostedZoneId:getHostedZoneId": {"id": "ELB-ZONE"},
     "aws:route53/getZone:getZone": {"zoneId": "PARENT", "name": "example.com"},
     "aws:lb/getHostedZoneId:getHostedZoneId": {"id": "NLB-ZONE"},

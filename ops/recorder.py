@@ -11,11 +11,12 @@ import json
 import runpy
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import pulumi
 from google.protobuf import json_format, struct_pb2
 from pulumi.runtime import mocks, proto, rpc
+from pulumi.runtime.settings import SETTINGS
 from pulumi.runtime.stack import run_pulumi_func
 
 from ops import engine, settings
@@ -61,6 +62,8 @@ class Graph:
     invoked: list[Declared] = field(default_factory=list)
     read: list[str] = field(default_factory=list)
     """The ids of what the program only looks at, which belongs to others."""
+    hooks: list[pulumi.ResourceHook] = field(default_factory=list)
+    """What the engine would call before or after it changes a resource."""
     exports: dict[str, Any] = field(default_factory=dict)
     """With a Secret around whatever is one, and UNKNOWN for what only an `up` would know."""
 
@@ -197,6 +200,17 @@ class _Recorder(mocks.MockMonitor):
         return proto.resource_pb2.ResourceInvokeResponse(**{"return": answer})
 
 
+class _Callbacks:
+    """Where the engine would find the program's hooks; the recorder keeps them and calls none."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+
+    def register_resource_hook(self, hook: pulumi.ResourceHook) -> None:
+        """Record a hook."""
+        self._graph.hooks.append(hook)
+
+
 class NoMocks(pulumi.runtime.Mocks):
     """MockMonitor wants some; the recorder answers before they are asked."""
 
@@ -233,6 +247,7 @@ def record(
         pulumi.runtime.set_all_config(dict(values), list(encrypted))
         monitor = _Recorder(graph, values=values, preview=preview)
         pulumi.runtime.set_mocks(NoMocks(), project=of, stack="test", preview=preview, monitor=monitor)
+        SETTINGS.callbacks = cast(Any, _Callbacks(graph))
         await run_pulumi_func(called)
         stack = pulumi.runtime.get_root_resource()
         for name, value in getattr(stack, "outputs", {}).items():

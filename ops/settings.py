@@ -41,7 +41,7 @@ class Stack:
     kubeconfig: str | None = field(repr=False)
     """Secret: the contents of the file. None where the cluster, and so the file, is made by the program."""
     password: str = field(repr=False)
-    """Secret: the registry's."""
+    """Secret: the registry's. Empty where every run gets one of its own (driver ecr)."""
 
 
 def read(stack: str) -> Stack:
@@ -68,14 +68,14 @@ def checked(values: Mapping[str, str], *, encrypted: Collection[str], stack: str
         pulumi.runtime.configure(Runtime(project=engine.project_name(), stack=stack))
         pulumi.runtime.set_all_config(dict(values), list(encrypted))
         settings = config.load()
-        cluster = settings.cluster
+        cluster, registry = settings.cluster, settings.registry
         return Stack(
             name=stack,
             settings=settings,
             values=values,
             encrypted=encrypted,
             kubeconfig=await _kubeconfig(cluster),
-            password=str(await settings.registry.password.future()),
+            password=str(await registry.password.future()) if isinstance(registry, config.LoginRegistry) else "",
         )
 
     # A context and an event loop of its own: what the SDK keeps in them reaches nothing that comes after.

@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from infra.cluster.access import fitness
+from infra.config import EcrRegistry
 from infra.finding import Finding, State
 from ops import settings
 from ops.doctor import cloud, images, machine
@@ -83,7 +84,7 @@ def _around(stack: settings.Stack) -> list[Finding]:
     its = stack.settings
     checks: list[Callable[[], list[Finding]]] = [
         lambda: [images.daemon(its.image)],
-        lambda: [images.registry(its.registry, stack.password, repository=its.image.repository)],
+        lambda: [_registry(stack)],
         lambda: [cloud.identity(its.aws)],
         lambda: [cloud.delegation(its.aws, its.delegation)],
         lambda: [machine.driver(its.cluster)],
@@ -91,6 +92,13 @@ def _around(stack: settings.Stack) -> list[Finding]:
     ]
     with ThreadPoolExecutor(max_workers=len(checks)) as pool:
         return [each for found in pool.map(lambda check: check(), checks) for each in found]
+
+
+def _registry(stack: settings.Stack) -> Finding:
+    registry = stack.settings.registry
+    if isinstance(registry, EcrRegistry):
+        return images.ecr(stack.settings.aws)
+    return images.registry(registry, stack.password)
 
 
 def _cluster(stack: settings.Stack) -> list[Finding]:

@@ -12,8 +12,10 @@ import requests
 from docker.context import ContextAPI
 from docker.errors import APIError, DockerException
 
-from infra.config import Image, Registry
+from infra.config import Aws, Image, LoginRegistry
 from infra.finding import Finding, State
+from ops import aws
+from ops.errors import OpsError
 
 SECONDS = 5
 """How long to wait for an answer of the daemon."""
@@ -48,11 +50,23 @@ def daemon(image: Image) -> Finding:
     )
 
 
-def registry(settings: Registry, password: str, *, repository: str) -> Finding:
+def ecr(settings: Aws) -> Finding:
+    """Get a password from ECR, as every run of the program does."""
+    try:
+        with aws.doing(f"A password of ECR in {settings.region}"):
+            given = aws.client("ecr", settings).get_authorization_token()["authorizationData"][0]
+    except OpsError as error:
+        mend = aws.command(settings, "ecr", "get-authorization-token")
+        refused = isinstance(error, aws.RefusedError)
+        return Finding(check="registry", state=State.WRONG if refused else State.UNKNOWN, found=str(error), mend=mend)
+    return Finding(check="registry", state=State.OK, found=f"ECR at {given['proxyEndpoint'].partition('://')[2]}")
+
+
+def registry(settings: LoginRegistry, password: str) -> Finding:
     """Log in to the registry as a push does: by its API, or, where only the daemon reaches it, by the daemon."""
     mend = "pulumi config set --secret --path registry.password"
     try:
-        refused = _login(settings, password, repository=repository)
+        refused = _login(settings, password)
         by = "its API"
     except requests.RequestException as error:
         try:
@@ -70,7 +84,7 @@ def registry(settings: Registry, password: str, *, repository: str) -> Finding:
     return Finding(check="registry", state=State.OK, found=f"{settings.username} at {settings.server}, by {by}")
 
 
-def _login(settings: Registry, password: str, *, repository: str) -> str | None:
+def _login(settings: LoginRegistry, password: str) -> str | None:
     """Log in by HTTP; the reason when the registry refuses. Raises RequestException when it does not answer.
 
     The steps are those of the distribution specification: /v2/ says how to log in, Basic with the password, or
@@ -87,7 +101,7 @@ def _login(settings: Registry, password: str, *, repository: str) -> str | None:
         answer = requests.get(url, auth=login, timeout=SECONDS)
     elif scheme.lower() == "bearer":
         asked = parse_keqv_list(parse_http_list(said))
-        scope = f"repository:{repository}:pull,push"
+        scope = f"repository:{settings.repository}:pull,push"
         answer = requests.get(
             asked["realm"],
             params={"service": asked.get("service", ""), "scope": scope},
@@ -106,7 +120,7 @@ def _login(settings: Registry, password: str, *, repository: str) -> str | None:
     )
 
 
-def _login_of_daemon(settings: Registry, password: str) -> str | None:
+def _login_of_daemon(settings: LoginRegistry, password: str) -> str | None:
     """Have the daemon log in; the reason when it is refused. Raises DockerException when nobody answers."""
     with closing(docker.DockerClient(base_url=_host(), timeout=SECONDS)) as client:
         try:

@@ -9,6 +9,8 @@ from ops.engine import project_name
 from ops.example import (
     CERTIFICATE,
     DIGEST,
+    ECR,
+    ECR_PASSWORD,
     ELB,
     KUBECONFIG,
     MADE_KEY,
@@ -25,6 +27,8 @@ __all__ = [
     "ABSENT",
     "CERTIFICATE",
     "DIGEST",
+    "ECR",
+    "ECR_PASSWORD",
     "ELB",
     "KUBECONFIG",
     "MADE_KEY",

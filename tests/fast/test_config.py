@@ -197,6 +197,17 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
         "cluster.kubeconfigFile:",
         "directory",
     ),
+    "the registry's driver is unknown": ({"registry.driver": "ecs"}, 'registry.driver: found "ecs"', "did you mean"),
+    "a login for ECR, which gives its own": (
+        {"registry": {"driver": "ecr", "username": "AWS"}},
+        "registry.username: unknown key",
+        "expected one of driver",
+    ),
+    "ECR takes no such repository": (
+        {"registry": {"driver": "ecr"}, "image.repository": "team__app"},
+        'image.repository: found "team__app"',
+        "ECR repository",
+    ),
     "the server is missing": (
         {"registry.server": ABSENT},
         "registry.server: found nothing",
@@ -355,13 +366,13 @@ def test_what_is_not_given_has_its_default(config: Inputs) -> None:
         True,
     )
     assert settings.image == configuration.Image(
-        repository="contraslash/ejemplo-django",
         tag="v1",
         base="python:3.13-slim-bookworm",
         platform="linux/amd64",
         context=config["image"]["context"],
         digest=None,
     )
+    assert settings.registry.repository == "contraslash/ejemplo-django"
     assert (settings.app.replicas, settings.app.port, settings.app.debug) == (2, 8000, False)
     assert settings.app.secret_key is None
     assert settings.aws.endpoint is None
@@ -373,6 +384,8 @@ def test_what_is_not_given_has_its_default(config: Inputs) -> None:
         {"domain": "a" * 46 + ".example", "host": "a" * 46 + ".example"},
         {"host": "a.b.dev.example.com"},
         {"registry.server": "localhost:5000"},
+        {"registry.driver": "login", "image.repository": "team__app"},
+        {"registry": {"driver": "ecr"}, "image.repository": "team/a.b_c-d"},
         {"image.tag": "2024-01-31_rc.1"},
         {"image.base": f"registry.example.com:5000/base/python@sha256:{'0' * 64}"},
         {"image.digest": f"sha256:{'0f' * 32}"},
@@ -413,7 +426,7 @@ def test_the_schema_describes_every_key_and_no_other() -> None:
     objects: dict[str, list[type]] = {
         "aws": [configuration.Aws],
         "cluster": [*cluster],
-        "registry": [configuration.Registry],
+        "registry": [configuration.LoginRegistry, configuration.EcrRegistry],
         "image": [configuration.Image],
         "app": [configuration.App],
     }

@@ -1,8 +1,11 @@
 """The edges: what is wired to what, in the whole program."""
 
 import ast
+import asyncio
 import base64
+import contextlib
 import dataclasses
+import inspect
 import json
 import re
 from pathlib import Path
@@ -15,11 +18,14 @@ from infra import cluster
 from infra import config as configuration
 from infra.certificate import usable
 from infra.cluster.existing import KubeconfigError
+from infra.image import TagTakenError
 from infra.outputs import Outputs
 from tests.fast.graph import (
     ABSENT,
     CERTIFICATE,
     DIGEST,
+    ECR,
+    ECR_PASSWORD,
     ELB,
     KUBECONFIG,
     MADE_KEY,
@@ -98,6 +104,51 @@ def test_the_pods_pull_with_the_login_of_the_registry(graph: Graph) -> None:
             }
         }
     }
+
+
+@pytest.fixture
+def ecr(config: Inputs) -> Inputs:
+    return config | {"registry": {"driver": "ecr"}}
+
+
+def test_an_image_in_ecr_is_pushed_with_the_password_of_the_run(ecr: Inputs) -> None:
+    graph = declare(ecr)
+    repository, image = graph.one("Repository"), graph.one("Image")
+    assert repository.inputs["name"] == "contraslash/ejemplo-django"
+    assert image.inputs["imageName"] == f"{ECR}/contraslash/ejemplo-django:v1"
+    assert image.inputs["registry"] == {"server": ECR, "username": "AWS", "password": Secret(ECR_PASSWORD)}
+    assert repository.urn in image.dependencies
+
+
+def test_from_ecr_the_nodes_pull_without_a_secret(ecr: Inputs) -> None:
+    graph = declare(ecr)
+    assert pod(graph)["imagePullSecrets"] == []
+    assert [each for each in graph.of("core/v1:Secret") if "dockerconfigjson" in each.inputs.get("type", "")] == []
+    assert graph.exports["pullSecret"] == ""
+
+
+@pytest.mark.parametrize("tag", ["v0", "v1"])
+def test_a_build_is_refused_under_a_tag_that_ecr_has_given_away(ecr: Inputs, tag: str) -> None:
+    (hook,) = declare(changed(ecr, {"image.tag": tag})).hooks
+    called = hook(pulumi.ResourceHookArgs(urn="", id="", name="", type=""))
+    assert inspect.isawaitable(called)
+    refused = pytest.raises(TagTakenError, match=r"its tag v0 .* sha256:0+\. Set image.tag")
+    with refused if tag == "v0" else contextlib.nullcontext():
+        asyncio.run(called)  # type: ignore[arg-type]  # it is a coroutine
+
+
+def test_the_first_preview_with_ecr_declares_what_its_up_declares(ecr: Inputs) -> None:
+    up, preview = declare(ecr), declare(ecr, preview=True)
+    assert sorted(each.urn for each in preview.declared) == sorted(each.urn for each in up.declared)
+    assert not [each for each in preview.invoked if each.type.startswith("aws:ecr/")], "there is no repository yet"
+    assert (preview.exports["image"], preview.exports["pullSecret"]) == (UNKNOWN, "")
+
+
+def test_an_image_of_before_runs_again_from_ecr(ecr: Inputs) -> None:
+    digest = f"sha256:{'0f' * 32}"
+    back = declare(changed(ecr, {"image.digest": digest}))
+    assert container(back)["image"] == f"{ECR}/contraslash/ejemplo-django@{digest}"
+    assert back.of("docker:index/image:Image") == []
 
 
 def test_the_pods_sign_with_the_key_that_was_made(graph: Graph) -> None:
@@ -368,7 +419,7 @@ def test_a_new_password_changes_the_pull_secret_in_place(graph: Graph) -> None:
 
 def test_an_endpoint_speaks_for_every_service_that_the_program_uses(config: Inputs) -> None:
     url = "http://127.0.0.1:4566"
-    graph = declare(changed(config, {"aws.endpoint": url}))
+    graph = declare(changed(config, {"aws.endpoint": url, "registry": {"driver": "ecr"}}))
     given = graph.one("pulumi:providers:aws").inputs
     (endpoints,) = json.loads(given["endpoints"])
     used = {each.type.split(":")[1].split("/")[0] for each in graph.declared if each.type.startswith("aws:")}

@@ -12,6 +12,9 @@ from ejemplo import environment
 from infra.key import _RandomKeyProvider
 from tests.fast.graph import MADE_KEY, PASSWORD, ROOT, Graph, Inputs, changed, declare, texts
 
+KEPT = {"Zone": "forceDestroy", "Bucket": "forceDestroy", "Repository": "forceDelete"}
+"""What AWS keeps while something is in it, by its type, with the input by which it goes all the same."""
+
 GIVEN_KEY = "a-key-of-the-operator-0123456789-0123456789-0123456789"
 
 
@@ -51,12 +54,24 @@ def test_the_state_bucket_refuses_plain_http_to_anyone_for_anything(graph: Graph
     assert sorted(statement["Resource"]) == [arn, f"{arn}/*"]
 
 
-@pytest.mark.parametrize("type_", ["Zone", "Bucket"])
-def test_what_cannot_be_made_again_is_protected_unless_the_stack_says_otherwise(config: Inputs, type_: str) -> None:
+@pytest.mark.parametrize(("type_", "with_all"), [*KEPT.items()])
+def test_what_cannot_be_made_again_is_protected_unless_the_stack_says_otherwise(
+    config: Inputs, type_: str, with_all: str
+) -> None:
+    config = config | {"registry": {"driver": "ecr"}}
     kept = declare(config).one(type_)
-    assert (kept.protect, kept.inputs["forceDestroy"]) == (True, False)
+    assert (kept.protect, kept.inputs[with_all]) == (True, False)
     loose = declare(changed(config, {"protect": False})).one(type_)
-    assert (loose.protect, loose.inputs["forceDestroy"]) == (False, True)
+    assert (loose.protect, loose.inputs[with_all]) == (False, True)
+
+
+def test_no_image_that_has_a_tag_expires_and_no_tag_leaves_its_image(config: Inputs) -> None:
+    graph = declare(config | {"registry": {"driver": "ecr"}})
+    repository = graph.one("Repository").inputs
+    assert repository["imageTagMutability"] == "IMMUTABLE"
+    assert repository["imageScanningConfiguration"] == {"scanOnPush": True}
+    (rule,) = json.loads(graph.one("LifecyclePolicy", repository=repository["name"]).inputs["policy"])["rules"]
+    assert rule["selection"]["tagStatus"] == "untagged"
 
 
 @pytest.mark.parametrize("preview", [False, True])

@@ -42,6 +42,14 @@ def refusal(config: Inputs) -> list[str]:
     return re.findall(r"^  - (.*)$", str(refused.value), flags=re.MULTILINE)
 
 
+def test_nodes_that_may_not_pull_from_ecr_are_refused_where_the_image_is_there(kops: Inputs) -> None:
+    deaf = changed(kops, {"cluster.containerRegistry": False})
+    assert declare(deaf)
+    (problem,) = refusal(deaf | {"registry": {"driver": "ecr"}})
+    assert problem.startswith("cluster.containerRegistry: found false, expected true")
+    assert declare(kops | {"registry": {"driver": "ecr"}})
+
+
 # A change of the cluster's keys, then what the one line of the refusal begins with and has in it.
 REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
     "the name has one label": ({"name": "dev"}, "cluster.name:", "DNS name"),

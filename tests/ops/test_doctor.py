@@ -21,7 +21,7 @@ from infra.cluster_settings import eks as eks_settings
 from infra.cluster_settings import existing as existing_settings
 from infra.cluster_settings import kops as kops_settings
 from infra.cluster_settings.kops import KopsSettings
-from infra.config import Aws, DelegationSettings, Image, Registry
+from infra.config import Aws, DelegationSettings, Image, LoginRegistry
 from infra.finding import Finding, State
 from infra.reading import Section
 from ops import doctor, engine, settings
@@ -251,15 +251,21 @@ def closed() -> str:
 
 
 def image(platform: str = "linux/amd64") -> Image:
-    return Image(repository="team/app", tag="v1", base="debian:12", platform=platform, context="app", digest=None)
+    return Image(tag="v1", base="debian:12", platform=platform, context="app", digest=None)
 
 
-def registry(server: str) -> Registry:
-    return Registry(server=server, username=USER, email="ci@example.com", password=None)  # type: ignore[arg-type]  # given apart
+def registry(server: str) -> LoginRegistry:
+    return LoginRegistry(
+        repository="team/app",
+        server=server,
+        username=USER,
+        email="ci@example.com",
+        password=None,  # type: ignore[arg-type]  # given apart
+    )
 
 
 def login(server: str, password: str) -> Finding:
-    return images.registry(registry(server), password, repository="team/app")
+    return images.registry(registry(server), password)
 
 
 def test_a_daemon_that_does_not_answer_is_named(closed: str, monkeypatch: pytest.MonkeyPatch) -> None:
