@@ -101,6 +101,11 @@ class Layout:
         return self.root / "logs"
 
     @property
+    def aws_calls(self) -> Path:
+        """Who called what of AWS (sandbox.cloud.calls)."""
+        return self.logs / "aws-calls.jsonl"
+
+    @property
     def run(self) -> Path:
         """Sockets and process ids."""
         return self.root / "run"

@@ -147,8 +147,9 @@ def _keep(layout: Layout) -> None:
         _run("ip", "link", "add", net.LINK, "type", "veth", "peer", "name", "eth0", "netns", init)
         _run("ip", "address", "add", f"{net.HOST_ADDRESS}/24", "dev", net.LINK)
         _run("ip", "link", "set", net.LINK, "up")
-        for address in (net.NODE_ADDRESS, net.ECR_ADDRESS):
-            _run("nsenter", "-t", init, "-n", "ip", "address", "add", f"{address}/24", "dev", "eth0")
+        _run("nsenter", "-t", init, "-n", "ip", "address", "add", f"{net.NODE_ADDRESS}/24", "dev", "eth0")
+        # Not on eth0, whose other addresses come and go with the balancers; the machine answers for it there as well.
+        _run("nsenter", "-t", init, "-n", "ip", "address", "add", f"{net.ECR_ADDRESS}/32", "dev", "lo")
         _run("nsenter", "-t", init, "-n", "ip", "link", "set", "eth0", "up")
         # Every address of it is the machine's, without one of them on a link.
         _run("nsenter", "-t", init, "-n", "ip", "route", "add", "local", net.NAME_SERVERS, "dev", "lo")

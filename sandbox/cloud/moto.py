@@ -27,7 +27,7 @@ from moto.server import main as serve
 
 from sandbox import layout as net
 from sandbox import pki
-from sandbox.cloud import ecr, eks, identity, zones
+from sandbox.cloud import calls, ecr, eks, identity, zones
 from sandbox.cloud.change import change
 from sandbox.layout import Layout, here
 from sandbox.services import aws_environment
@@ -255,6 +255,7 @@ def main() -> None:
     _furnish()
     inside.stop(remove_data=False)
     identity.serve_sts(here())
+    calls.recorded(here().aws_calls)
     serve(["--host", net.NODE_ADDRESS, "--port", net.AWS_ENDPOINT.rpartition(":")[2]])
 
 
