@@ -62,14 +62,17 @@ class Stack:
     layout: Layout
     folder: Path
     name: str = environment.STACK
+    access_key: str = ""
+    """Whose calls to AWS its commands make; empty for the sandbox's own user."""
 
     def run(self, *command: str, check: bool = True, timeout: float = 300, stdin: str | None = None) -> Done:
         """Run a command of the sandbox's environment; it must succeed unless `check` is off."""
         began = time.monotonic()
+        who = {"AWS_ACCESS_KEY_ID": self.access_key} if self.access_key else {}
         ended = subprocess.run(
             command,
             cwd=self.folder,
-            env=os.environ | environment.variables(self.layout),
+            env=os.environ | environment.variables(self.layout) | who,
             capture_output=True,
             text=True,
             input=stdin,

@@ -40,7 +40,7 @@ def endpoint() -> Iterator[str]:
 
 
 @pytest.fixture
-def deployed(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> list[Resource]:
+def deployed(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Resource]]:
     """What the program has in S3 and ACM; from here on, only what the role may do is allowed."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
@@ -66,8 +66,11 @@ def deployed(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> list[Resource]:
         ]
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", key["AccessKeyId"])
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", key["SecretAccessKey"])
-    requests.post(f"{endpoint}/moto-api/reset-auth", data="0", timeout=5).raise_for_status()
-    return made
+    before = requests.post(f"{endpoint}/moto-api/reset-auth", data="0", timeout=5).json()
+    yield made
+    # It holds for every moto of the process, those of other tests too.
+    everything = str(before["PREVIOUS_INITIAL_NO_AUTH_ACTION_COUNT"])
+    requests.post(f"{endpoint}/moto-api/reset-auth", data=everything, timeout=5).raise_for_status()
 
 
 def test_the_role_reads_all_that_the_program_declares_and_deletes_none_of_it(
@@ -90,7 +93,7 @@ def may(action: str, resource: str = "*") -> bool:
 
 def test_of_all_that_the_services_can_do_the_role_may_do_nothing_but_read() -> None:
     session = botocore.session.get_session()
-    services = ("acm", "ec2", "elb", "iam", "kms", "route53", "s3", "secretsmanager", "sts")
+    services = ("acm", "ec2", "ecr", "elb", "iam", "kms", "route53", "s3", "secretsmanager", "sts")
     actions = [
         f"{service}:{operation}"
         for service in services
@@ -101,6 +104,8 @@ def test_of_all_that_the_services_can_do_the_role_may_do_nothing_but_read() -> N
     assert {"route53:GetHostedZone", "s3:GetBucketPolicy", "acm:DescribeCertificate"} <= allowed
     reading = ("Get", "List", "Describe", "Decrypt")
     assert [each for each in allowed if not each.split(":")[1].startswith(reading)] == []
+    # A password of ECR is worth what its owner may do there, so that this one neither pulls nor pushes.
+    assert not {"ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer", "ecr:PutImage"} & allowed
 
 
 def test_the_role_reads_the_state_but_nothing_that_lies_in_the_clusters_bucket() -> None:

@@ -1,0 +1,255 @@
+"""A stack whose registry is ECR: pushed with a password that ends, pulled without a Secret, and all by its rights."""
+
+import json
+import re
+from base64 import b64decode, b64encode
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from moto.iam.access_control import IAMPolicy, PermissionResult
+
+from sandbox import layout as net
+from sandbox.layout import Layout
+from tests.e2e import cloud
+from tests.e2e.site import Answer, Site, ask, connect, trusting
+from tests.e2e.stack import Stack
+from tests.e2e.waiting import eventually
+
+pytestmark = pytest.mark.timeout(300, func_only=True)
+
+NAME = "shop"
+KEY = "THE-DEPLOYMENT"
+"""The access key of the stack's own deployments, by which their calls are told from all others."""
+
+PLACES = {"DOMAIN": f"{NAME}.example.test", "ACCOUNT": "*", "REPOSITORY": cloud.REPOSITORY}
+"""What is put into the policies in the place of these words."""
+
+SHORT = 20
+"""Seconds that a password lasts where a test waits for its end."""
+
+
+@pytest.fixture(scope="module")
+def shop(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """The program in a namespace of its own, with ECR; before it and after it the cloud is the same."""
+    before = cloud.aws(), cloud.cluster(stack)
+    made = stack.copied(tmp_path_factory.mktemp("ecr") / "program", name=NAME)
+    file = made.folder / f"Pulumi.{NAME}.yaml"
+    settings = yaml.safe_load(file.read_text())
+    settings["config"]["ejemplo-django:registry"] = {"driver": "ecr"}
+    settings["config"]["ejemplo-django:namespace"] = NAME
+    file.write_text(yaml.safe_dump(settings).replace("local.example.test", f"{NAME}.example.test"))
+    shop = replace(made, access_key=KEY)
+    shop.kubectl("create", "namespace", NAME)
+    shop.run("pulumi", "stack", "select", "--create", NAME)
+    try:
+        shop.pulumi("preview")
+        shop.change("up")
+        yield shop
+    finally:
+        shop.change("destroy")
+        shop.pulumi("stack", "rm", "--yes", "--preserve-config")
+        shop.kubectl("delete", "namespace", NAME)
+
+    def as_before() -> None:
+        assert (cloud.aws(), cloud.cluster(stack)) == before
+
+    eventually(as_before, within=60)
+
+
+@pytest.fixture(scope="module")
+def image(shop: Stack) -> str:
+    """What runs."""
+    return str(shop.outputs()["image"])
+
+
+def pods(shop: Stack) -> Any:
+    return shop.objects("pods", "--selector=app=ejemplo-django", f"--namespace={NAME}")["items"]
+
+
+def test_the_site_answers_from_an_image_that_no_secret_pulled(shop: Stack, image: str, layout: Layout) -> None:
+    assert f"{net.ECR_DOMAIN}/{cloud.REPOSITORY}@sha256:" in image
+    assert {each["imageID"] for pod in pods(shop) for each in pod["status"]["containerStatuses"]} == {image}
+    assert [pod["spec"].get("imagePullSecrets") for pod in pods(shop)] == [None, None]
+    secrets = shop.objects("secrets", f"--namespace={NAME}")["items"]
+    assert [each for each in secrets if each["type"] == "kubernetes.io/dockerconfigjson"] == []
+    assert shop.outputs()["pullSecret"] == ""
+    assert Site(host=f"ejemplo-django.{NAME}.example.test", ca=layout.ca).ask("/readyz").status == 200
+
+
+def test_the_next_run_gets_another_password_and_changes_nothing(shop: Stack) -> None:
+    assert shop.plan().steps == []
+    assert shop.change("up").steps == []
+    assert shop.change("refresh").steps == []
+
+
+def test_no_password_is_in_the_state_nor_in_what_is_said(shop: Stack) -> None:
+    again = shop.pulumi("up", "--yes", "--skip-preview", "--diff", "--show-sames")
+    kept = shop.pulumi("stack", "export").out
+    shown = shop.pulumi("stack", "export", "--show-secrets").out
+    [password] = {each for each in re.findall(r'"plaintext": "(.*)"', shown) if "ends" in _inside(each)}
+    assert password
+    assert password not in kept
+    assert password not in again.said
+
+
+def _inside(plaintext: str) -> str:
+    """What the sandbox's password says of itself, empty for another secret."""
+    text = str(json.loads(json.loads(f'"{plaintext}"'))) if plaintext.startswith('\\"') else plaintext
+    try:
+        return b64decode(text.partition(".")[0] + "==", altchars=b"-_").decode()
+    except ValueError:
+        return ""
+
+
+def _asked(layout: Layout, image: str, password: str | None) -> Answer:
+    host, _, path = image.partition("/")
+    repository, _, digest = path.partition("@")
+    headers = {"Accept": cloud.MANIFEST}
+    if password is not None:
+        headers["Authorization"] = f"Basic {b64encode(f'AWS:{password}'.encode()).decode()}"
+    with closing(connect(host, 443, net.ECR_ADDRESS, trusting(layout.ca))) as connection:
+        return ask(connection, f"/v2/{repository}/manifests/{digest}", headers=headers)
+
+
+def _password() -> str:
+    given = cloud.client("ecr").get_authorization_token()["authorizationData"][0]
+    return b64decode(given["authorizationToken"]).decode().partition(":")[2]
+
+
+def test_the_registry_takes_every_password_that_aws_gave_and_no_other(layout: Layout, image: str) -> None:
+    first, second = _password(), _password()
+    assert first != second
+    assert [_asked(layout, image, each).status for each in (first, second)] == [200, 200]
+    assert _asked(layout, image, None).status == 401
+    assert _asked(layout, image, f"{first}x").status == 403
+
+
+def test_a_pod_is_started_after_the_password_has_ended(shop: Stack, layout: Layout, image: str) -> None:
+    layout.ecr_password_life.write_text(str(SHORT))
+    try:
+        _pull(shop, "first", image)
+        ends = _password()
+
+        def ended() -> None:
+            assert _asked(layout, image, ends).status == 403
+
+        eventually(ended, within=2 * SHORT)
+        _pull(shop, "second", image)
+    finally:
+        layout.ecr_password_life.unlink()
+        shop.kubectl("delete", "pod", "first", "second", f"--namespace={NAME}", "--ignore-not-found", "--now")
+
+
+def _pull(shop: Stack, name: str, image: str) -> None:
+    """Start a pod that has to ask the registry for the image, even if the node has it."""
+    container = {"name": "only", "image": image, "imagePullPolicy": "Always", "command": ["sleep", "600"]}
+    # As a consumer of the output pullSecret writes it, whatever is in it.
+    spec = {"containers": [container], "imagePullSecrets": [{"name": ""}], "terminationGracePeriodSeconds": 1}
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": NAME}, "spec": spec}
+    shop.kubectl("apply", "--filename=-", stdin=json.dumps(pod))
+    shop.kubectl("wait", f"pod/{name}", f"--namespace={NAME}", "--for=condition=Ready", "--timeout=60s")
+
+
+def test_a_changed_build_wants_a_tag_of_its_own(shop: Stack, image: str) -> None:
+    with (shop.folder / "app" / "Dockerfile").open("a") as file:
+        file.write('LABEL changed="yes"\n')
+    refused = shop.pulumi("preview", check=False)
+    assert refused.code != 0
+    assert f"was pushed with it, here {image[-71:]}. Set image.tag to a new version" in refused.said
+    assert "Set image.tag to a new version" in shop.change("up", check=False).messages
+
+    shop.pulumi("config", "set", "--path", "image.tag", "v2")
+    changed = shop.change("up").operations
+    assert changed["docker:index/image:Image app-image"] == "update"
+    tags = {each["imageTag"]: each["imageDigest"] for each in _images()}
+    assert tags["v1"] == image[-71:] != tags["v2"]
+    assert shop.outputs()["image"][-71:] == tags["v2"]
+
+
+def _images() -> Any:
+    return cloud.client("ecr").list_images(repositoryName=cloud.REPOSITORY)["imageIds"]
+
+
+def test_the_tag_stays_the_first_images_whoever_pushes(shop: Stack, layout: Layout) -> None:
+    repository = f"{shop.outputs()['image'].partition('@')[0]}"
+    shop.run("docker", "tag", f"{repository}:v2", f"{repository}:v1")
+    shop.run("docker", "login", "--username=AWS", "--password-stdin", repository.partition("/")[0], stdin=_password())
+    pushed = shop.run("docker", "push", f"{repository}:v1", check=False)
+    assert pushed.code != 0
+    assert "cannot be overwritten because the repository is immutable" in pushed.said
+
+
+# The last one: it takes the stack down, so that its destruction counts among the calls.
+def test_the_policies_allow_every_call_of_the_deployments_and_have_a_use_for_each_statement(
+    shop: Stack, layout: Layout
+) -> None:
+    shop.change("destroy")
+    calls = [each for line in layout.aws_calls.read_text().splitlines() if (each := json.loads(line))["who"] == KEY]
+    asked = {right(each) for each in calls}
+    assert {"route53:CreateHostedZone", "s3:DeleteBucket", "ecr:DeleteRepository"} <= {action for action, _ in asked}
+    statements = [each for name in ("deploy", "deploy-ecr") for each in statements_of(layout.checkout, name)]
+    refused = {(action, arn) for action, arn in asked if not any(allows(each, action, arn) for each in statements)}
+    assert refused == set()
+    unused = {each["Sid"] for each in statements if not any(allows(each, action, arn) for action, arn in asked)}
+    page = (layout.checkout / "docs" / "clusters.md").read_text()
+    explained = dict(re.findall(r"^\| `(\w+)` \| .* \| (.*) \|$", page, flags=re.MULTILINE))
+    assert unused == {sid for sid, seen in explained.items() if seen != "yes" and sid in {s["Sid"] for s in statements}}
+
+
+RIGHTS = {
+    "CopyObject": "PutObject",
+    "DeleteBucketEncryption": "PutEncryptionConfiguration",
+    "DeleteBucketOwnershipControls": "PutBucketOwnershipControls",
+    "DeleteObjects": "DeleteObjectVersion",
+    "DeletePublicAccessBlock": "PutBucketPublicAccessBlock",
+    "GetBucketEncryption": "GetEncryptionConfiguration",
+    "GetPublicAccessBlock": "GetBucketPublicAccessBlock",
+    "HeadBucket": "ListBucket",
+    "ListObjectVersions": "ListBucketVersions",
+    "ListObjectsV2": "ListBucket",
+    "PutBucketEncryption": "PutEncryptionConfiguration",
+    "PutPublicAccessBlock": "PutBucketPublicAccessBlock",
+    "DeleteBucketTagging": "PutBucketTagging",
+}
+"""S3's operations that want a right of another name
+(https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html)."""
+
+
+def right(call: dict[str, Any]) -> tuple[str, str]:
+    """The right that a call wants, and the ARN of what it is about."""
+    service, operation, names = call["service"], call["operation"], call["names"]
+    assert operation, f"unknown to botocore: {call}"
+    if service == "s3":
+        key = f"/{names['Key']}" if "Key" in names else "/*" if operation == "DeleteObjects" else ""
+        return f"s3:{RIGHTS.get(operation, operation)}", f"arn:aws:s3:::{names['Bucket']}{key}"
+    arn = names.get("CertificateArn") or names.get("resourceArn")
+    if service == "route53":
+        zone = names.get("HostedZoneId") or names.get("ResourceId") or names.get("Id", "")
+        arn = f"arn:aws:route53:::{'change' if operation == 'GetChange' else 'hostedzone'}/{zone}" if zone else "*"
+    if service == "ecr" and "repositoryName" in names:
+        arn = f"arn:aws:ecr:{net.REGION}:123:repository/{names['repositoryName']}"
+    if operation == "DescribeRepositories":
+        arn = f"arn:aws:ecr:{net.REGION}:123:repository/{cloud.REPOSITORY}"
+    if operation == "RequestCertificate":
+        arn = f"arn:aws:acm:{net.REGION}:123:certificate/*"
+    return f"{service}:{operation}", arn or "*"
+
+
+def statements_of(checkout: Path, name: str) -> list[dict[str, Any]]:
+    text = (checkout / "ops" / "policies" / f"{name}.json").read_text()
+    for word, place in PLACES.items():
+        text = text.replace(word, place)
+    statements: list[dict[str, Any]] = json.loads(text)["Statement"]
+    return statements
+
+
+def allows(statement: dict[str, Any], action: str, arn: str) -> bool:
+    """Whether it does by its actions and resources; conditions are about what moto does not know."""
+    only = {key: value for key, value in statement.items() if key != "Condition"}
+    policy = IAMPolicy(json.dumps({"Version": "2012-10-17", "Statement": [only]}))
+    return policy.is_action_permitted(action, arn) is PermissionResult.PERMITTED
