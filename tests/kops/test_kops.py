@@ -19,9 +19,9 @@ from pulumi.runtime import rpc
 from infra.cluster.kops import command, manifests, plan
 from infra.cluster.kops.command import KopsError, NotFoundError
 from infra.cluster.kops.resources import AppliedProvider, ReadyProvider, SpecProvider
-from tests.kops import stack as engine
+from tests.conformance import stack as engine
+from tests.conformance.stack import Stack
 from tests.kops import world as testing
-from tests.kops.stack import Stack
 from tests.kops.world import NAME, World, group, rendered
 
 SPEC, APPLIED, READY = SpecProvider(), AppliedProvider(), ReadyProvider()
@@ -434,75 +434,63 @@ def _written(file: Path) -> int:
     return int(file.read_text() or 0) if file.exists() else 0
 
 
-# Under the engine.
+# Under the engine; tests/conformance has what this driver and the others have in common.
 
 
 @pytest.fixture
-def stack(endpoint: str, tmp_path: Path) -> Iterator[Stack]:
-    with testing.world(tmp_path, endpoint=endpoint, real=False, bucket=False) as world, engine.stack(world) as made:
-        yield made
+def stack(endpoint: str, tmp_path: Path) -> Iterator[tuple[Stack, World]]:
+    with testing.world(tmp_path, endpoint=endpoint, real=False, bucket=False) as world:
+        made = engine.project(tmp_path, endpoint=endpoint)
+        nodes = [{"name": "nodes", "machineType": "t3.medium", "min": 2, "max": 4}]
+        made.configure(driver="kops", name=NAME, kubernetesVersion="1.35.7", zones=["us-east-1c"], nodes=nodes)
+        yield made, world
 
 
 @pytest.mark.timeout(300)
-def test_a_cluster_from_its_first_plan_to_its_end(stack: Stack) -> None:
-    # Nothing exists, and nothing is made.
-    planned = stack.preview()
+def test_a_preview_shows_what_kops_plans_before_and_after_there_is_a_cluster(stack: tuple[Stack, World]) -> None:
+    project, world = stack
+    planned = project.preview()
     [applied] = [each for each in planned["steps"] if each["urn"].endswith("::cluster-applied")]
     assert applied["op"] == "create"
     assert f"AutoscalingGroup/nodes.{NAME}" in applied["newState"]["inputs"]["plan"]["create"]
     assert any(f"kops plans for {NAME}" in each["message"] for each in planned["diagnostics"])
-    assert stack.world.cloud()["resources"] == {}
-
-    said = stack.up()
-    assert "kubeconfig: [secret]" in said
-    state = (stack.folder.parent / "stacks").rglob("*.json*")
-    assert not any("certificate-authority-data" in file.read_text() for file in state if file.is_file())
-    stack.up("--expect-no-changes")
-    stack.run("refresh", "--yes", "--skip-preview", "--expect-no-changes")
-
-    stack.configure(kubernetesVersion="1.36.3")
-    said = stack.run("preview", "--diff")
+    assert world.cloud()["resources"] == {}
+    project.up()
+    project.configure(kubernetesVersion="1.36.3")
+    said = project.run("preview", "--diff")
     assert "+   kubernetesVersion: 1.36.3" in said
     assert "node groups to roll, machine by machine (2):" in said
-    assert "replace" not in said
-    before = stack.world.machines()
-    stack.up()
-    assert not set(before["nodes"]) & set(stack.world.machines()["nodes"])
-
-    # Deleted behind its back: the next `up` makes it again.
-    stack.world.kops.delete()
-    stack.run("refresh", "--yes", "--skip-preview")
-    assert not {"KopsSpec", "KopsApplied", "KopsReady"} & {each.split("/")[-1] for each in stack.state()}
-    stack.up()
-    # A bucket that is not empty is not deleted: kops has emptied it before.
-    stack.run("destroy", "--yes", "--skip-preview")
-    assert stack.world.cloud()["resources"] == stack.world.cloud()["machines"] == {}
 
 
 @pytest.mark.timeout(300)
-def test_a_failure_is_the_deployments_and_the_next_up_goes_on(stack: Stack) -> None:
-    stack.world.order(update={"after": 4, "error": "VpcLimitExceeded"})
-    said = stack.up(code=1)
-    assert "kops could not update the cluster" in said
-    assert "VpcLimitExceeded" in said
-    stack.world.order(broken=["i-00000002"])
-    said = stack.up(code=1)
-    assert 'machine "i-00000002" has not yet joined cluster' in said
-    stack.world.order()
-    stack.up()
-    assert {group: len(ids) for group, ids in stack.world.machines().items()} == {
-        "control-plane-us-east-1c": 1,
-        "nodes": 2,
-    }
-    commands = [each["command"][0] for each in stack.world.calls() if each["state"].startswith("s3:")]
+def test_a_cluster_deleted_behind_the_back_is_made_again(stack: tuple[Stack, World]) -> None:
+    project, world = stack
+    project.up()
+    world.kops.delete()
+    project.run("refresh", "--yes", "--skip-preview")
+    assert not {"KopsSpec", "KopsApplied", "KopsReady"} & {each.split("/")[-1] for each in project.state()}
+    project.up()
+    assert len(world.machines()["nodes"]) == 2
+
+
+@pytest.mark.timeout(300)
+def test_a_cluster_that_does_not_become_valid_is_not_made_twice(stack: tuple[Stack, World]) -> None:
+    project, world = stack
+    world.order(broken=["i-00000002"])
+    assert 'machine "i-00000002" has not yet joined cluster' in project.up(code=1)
+    world.order()
+    project.up()
+    assert {group: len(ids) for group, ids in world.machines().items()} == {"control-plane-us-east-1c": 1, "nodes": 2}
+    commands = [each["command"][0] for each in world.calls() if each["state"].startswith("s3:")]
     assert commands.count("replace") == 1
 
 
 @pytest.mark.timeout(300)
-def test_an_up_interrupted_by_ctrl_c_leaves_no_kops_behind_and_the_next_one_goes_on(stack: Stack) -> None:
-    stack.world.order(update={"after": 3, "hang": True})
-    interrupted = stack.start("up", "--yes", "--skip-preview")
-    while not (pid := _written(stack.world.home / "hangs")):
+def test_an_up_interrupted_by_ctrl_c_leaves_no_kops_behind_and_the_next_one_goes_on(stack: tuple[Stack, World]) -> None:
+    project, world = stack
+    world.order(update={"after": 3, "hang": True})
+    interrupted = project.start("up", "--yes", "--skip-preview")
+    while not (pid := _written(world.home / "hangs")):
         assert interrupted.poll() is None
         time.sleep(0.05)
     working = psutil.Process(pid)
@@ -514,16 +502,17 @@ def test_an_up_interrupted_by_ctrl_c_leaves_no_kops_behind_and_the_next_one_goes
     interrupted.communicate(timeout=60)
     assert interrupted.returncode != 0
     working.wait(timeout=10)
-    stack.world.order()
-    stack.up()
-    assert len(stack.world.cloud()["resources"]) == 1
-    assert len(stack.world.machines()["nodes"]) == 2
+    world.order()
+    project.up()
+    assert len(world.cloud()["resources"]) == 1
+    assert len(world.machines()["nodes"]) == 2
 
 
 @pytest.mark.timeout(300)
-def test_without_kops_the_preview_says_which_one_is_wanted(stack: Stack) -> None:
-    (stack.world.home / "bin" / "kops").unlink()
-    said = stack.run("preview", code=1)
+def test_without_kops_the_preview_says_which_one_is_wanted(stack: tuple[Stack, World]) -> None:
+    project, world = stack
+    (world.home / "bin" / "kops").unlink()
+    said = project.run("preview", code=1)
     assert "kops cannot be run" in said
     assert "Kubernetes 1.35.7 wants kops 1.35 or newer on PATH" in said
 
@@ -531,7 +520,7 @@ def test_without_kops_the_preview_says_which_one_is_wanted(stack: Stack) -> None
 @pytest.mark.timeout(300)
 def test_the_stack_dev_as_committed_is_previewed_whole_with_nothing_made(endpoint: str, tmp_path: Path) -> None:
     with testing.world(tmp_path, endpoint=endpoint, real=False, bucket=False) as world:
-        planned = engine.committed(world).preview()
+        planned = engine.committed(tmp_path, endpoint=endpoint).preview()
         calls = world.calls()
     types = {each["newState"]["type"] for each in planned["steps"]}
     assert {each["op"] for each in planned["steps"]} == {"create"}

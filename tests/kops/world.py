@@ -13,6 +13,7 @@ from typing import Any
 from unittest import mock
 
 import boto3
+import requests
 import yaml
 from moto.server import ThreadedMotoServer
 
@@ -92,7 +93,10 @@ def moto() -> Iterator[str]:
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
+    address = f"http://{host}:{port}"
+    # What it keeps belongs to the process: a server before this one may have left something.
+    requests.post(f"{address}/moto-api/reset", timeout=30).raise_for_status()
+    yield address
     server.stop()
 
 

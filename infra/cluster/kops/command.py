@@ -16,6 +16,10 @@ from infra.cluster_settings.kops import KOPS_OLDEST
 
 _RELEASES = "https://github.com/kubernetes/kops/releases"
 _MISSING = r"cluster not found \"|Cluster\S* \"[^\"]+\" (was )?not found|no InstanceGroup objects found|NoSuchBucket"
+WITH_LOGIN = (
+    'export S3_ACCESS_KEY_ID="$AWS_ACCESS_KEY_ID" S3_SECRET_ACCESS_KEY="$AWS_SECRET_ACCESS_KEY"; exec "$0" "$@"'
+)
+"""A shell's script that runs its arguments as kops wants it beside S3_ENDPOINT: with the login of the rest of AWS."""
 _TOLD = 30
 """How many of the last lines that kops wrote an error repeats."""
 

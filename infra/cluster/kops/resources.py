@@ -171,6 +171,8 @@ class ReadyProvider(_KopsProvider):
         variables = command.endpoint_environment(kops.endpoint, region=kops.region) | {"AWS_REGION": kops.region}
         for user in kubeconfig.get("users") or []:
             if given := user["user"].get("exec"):
+                if kops.endpoint:
+                    given |= {"command": "sh", "args": ["-c", command.WITH_LOGIN, given["command"], *given["args"]]}
                 given["env"] = [{"name": name, "value": value} for name, value in sorted(variables.items())]
                 given["interactiveMode"] = "Never"
         return yaml.safe_dump(kubeconfig, sort_keys=True)

@@ -1,12 +1,11 @@
-"""A stack of a bucket and a cluster by kops, for `pulumi` itself: the engine, moto, and a kops."""
+"""A stack of a bucket, a cluster and something in it, for `pulumi` itself: the engine, moto, and the stand-ins."""
 
 import json
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,12 +14,15 @@ import yaml
 
 from sandbox import toolchain
 from sandbox.layout import here
-from tests.kops.world import BUCKET, NAME, World
 
-_ROOT = Path(__file__).parents[2]
-_PROGRAM = f"""
+BUCKET = "clusters.dev.example.com"
+WORK = "work"
+"""The name of the Secret that the program keeps in the cluster."""
+
+CLUSTER = f"""
 import pulumi
 import pulumi_aws as aws
+import pulumi_kubernetes as kubernetes
 from infra import cluster, config, providers
 
 settings = config.load()
@@ -30,15 +32,29 @@ bucket = aws.s3.Bucket("state", bucket="{BUCKET}", opts=in_aws)
 made = cluster.declare(settings.cluster, aws=settings.aws, bucket=bucket.bucket, zone_id="Z", opts=in_aws)
 pulumi.export("kubeconfig", made.kubeconfig)
 """
+"""A program of a cluster as the driver of the configuration makes it."""
+
+CLUSTER_WITH_WORK = f"""{CLUSTER}
+inside = providers.kubernetes_provider(
+    "cluster", kubeconfig=made.kubeconfig, identifier=made.name, namespace="default"
+)
+kubernetes.core.v1.Secret(
+    "{WORK}", metadata={{"name": "{WORK}"}}, string_data={{"a": "1"}}, opts=pulumi.ResourceOptions(provider=inside)
+)
+"""
+"""The same, with something that lives in the cluster."""
+
+_ROOT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stack:
     """A project in a folder, whose configuration a test changes."""
 
-    world: World
     folder: Path
     environment: Mapping[str, str]
+    endpoint: str | None
+    """Where AWS is."""
     cluster: dict[str, Any] = field(default_factory=dict)
 
     def configure(self, **changes: Any) -> None:
@@ -46,7 +62,7 @@ class Stack:
         self.cluster.update(changes)
         config = {
             "domain": "dev.example.com",
-            "aws": {"region": "us-east-1", "endpoint": self.world.kops.endpoint},
+            "aws": {"region": "us-east-1", "endpoint": self.endpoint},
             "cluster": self.cluster,
             "registry": {
                 "server": "registry.example.test",
@@ -74,7 +90,7 @@ class Stack:
         )
 
     def run(self, *arguments: str, code: int = 0) -> str:
-        """Run pulumi, which must end with the exit code; gives all that it said."""
+        """Run pulumi, which must succeed, or fail where a code is given; gives all that it said."""
         process = self.start(*arguments)
         said, _ = process.communicate(timeout=120)
         assert (process.returncode != 0) == (code != 0), said
@@ -92,35 +108,44 @@ class Stack:
             env=self.environment,
             capture_output=True,
             text=True,
-            check=True,
+            check=False,
         )
+        assert process.returncode == 0, process.stdout + process.stderr
         return dict(json.loads(process.stdout))
+
+    def planned(self) -> set[str]:
+        """The operations of a preview, those that leave a resource as it is left out."""
+        return {each["op"] for each in self.preview()["steps"]} - {"same"}
 
     def state(self) -> list[str]:
         """The types of the resources in the state."""
         exported = json.loads(self.run("stack", "export"))
         return [each["type"].split(":")[-1] for each in exported["deployment"].get("resources", [])]
 
+    def kept(self) -> str:
+        """The state and its history as they lie in their files, all in one."""
+        files = [each for each in (self.folder.parent / "stacks").rglob("*") if each.is_file()]
+        return "\n".join(each.read_text(errors="replace") for each in files)
 
-@contextmanager
-def stack(world: World) -> Iterator[Stack]:
-    """Make a project of a bucket and a cluster, and its stack."""
-    made = _project(world)
+
+def project(
+    home: Path, *, endpoint: str | None, program: str = CLUSTER, variables: Mapping[str, str] | None = None
+) -> Stack:
+    """Make a project of that program in a folder of its own, and its stack; the cluster is to be configured."""
+    made = _folder(home, endpoint=endpoint, variables=variables or {})
     (made.folder / "app").mkdir()
     (made.folder / "app" / "Dockerfile").touch()
     (made.folder / "password").write_text("password")
-    (made.folder / "__main__.py").write_text(_PROGRAM)
+    (made.folder / "__main__.py").write_text(program)
     runtime = {"name": "python", "options": {"virtualenv": sys.prefix}}
     (made.folder / "Pulumi.yaml").write_text(yaml.safe_dump({"name": "ejemplo-django", "runtime": runtime}))
     made.run("stack", "init", "dev")
-    nodes = [{"name": "nodes", "machineType": "t3.medium", "min": 2, "max": 4}]
-    made.configure(driver="kops", name=NAME, kubernetesVersion="1.35.7", zones=["us-east-1c"], nodes=nodes)
-    yield made
+    return made
 
 
-def committed(world: World) -> Stack:
+def committed(home: Path, *, endpoint: str) -> Stack:
     """Copy the program with its stack `dev`; of AWS there is moto, and of the password the operator's."""
-    made = _project(world, AWS_ENDPOINT_URL=str(world.kops.endpoint), AWS_DEFAULT_REGION="us-east-1")
+    made = _folder(home, endpoint=endpoint, variables={"AWS_ENDPOINT_URL": endpoint, "AWS_DEFAULT_REGION": "us-east-1"})
     for name in ("Pulumi.yaml", "Pulumi.dev.yaml", "__main__.py"):
         shutil.copy(_ROOT / name, made.folder)
     for name in ("infra", "app"):
@@ -131,22 +156,23 @@ def committed(world: World) -> Stack:
     return made
 
 
-def _project(world: World, **variables: str) -> Stack:
-    folder, binaries = world.home / "project", world.home / "bin"
-    for each in (folder, world.home / "stacks"):
+def _folder(home: Path, *, endpoint: str | None, variables: Mapping[str, str]) -> Stack:
+    folder, binaries = home / "project", home / "bin"
+    for each in (folder, home / "stacks"):
         each.mkdir()
+    binaries.mkdir(exist_ok=True)
     _tools(binaries)
     environment = os.environ | {
         "PATH": f"{binaries}:{os.environ['PATH']}",
-        "PULUMI_HOME": str(world.home / "pulumi"),
-        "PULUMI_BACKEND_URL": f"file://{world.home / 'stacks'}",
+        "PULUMI_HOME": str(home / "pulumi"),
+        "PULUMI_BACKEND_URL": f"file://{home / 'stacks'}",
         "PULUMI_CONFIG_PASSPHRASE": "test",
         "PULUMI_SKIP_UPDATE_CHECK": "true",
         "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
         "PYTHONPATH": str(_ROOT),
         **variables,
     }
-    return Stack(world=world, folder=folder, environment=environment)
+    return Stack(folder=folder, environment=environment, endpoint=endpoint)
 
 
 def _tools(folder: Path) -> None:

@@ -1,0 +1,99 @@
+"""The driver `kops` with the stand-in for kops: its machines are lines in a file, its API server is a real one."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.conformance import api_server
+from tests.conformance import stack as stacks
+from tests.conformance.api_server import ApiServer
+from tests.conformance.stack import BUCKET, CLUSTER_WITH_WORK, Stack
+from tests.kops import world as kops_world
+from tests.kops.world import NAME, World
+
+_RULE = f"SecurityGroupRule/https-0.0.0.0/0.{NAME}"
+_NODES = {"name": "nodes", "machineType": "t3.medium", "min": 2, "max": 4}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KopsWorld:
+    """The stand-in's cloud."""
+
+    makes = True
+    stack: Stack
+    api: ApiServer
+    cloud: World
+
+    def grow(self) -> None:
+        """By the settings of its group."""
+        self.stack.configure(nodes=[_NODES | {"min": 3}])
+
+    def nodes(self) -> int:
+        """The machines of the group."""
+        return len(self.cloud.machines().get("nodes", []))
+
+    def upgrade(self) -> None:
+        """By the settings."""
+        self.stack.configure(kubernetesVersion="1.36.3")
+
+    def version(self) -> str:
+        """What the machines were started with, which must be the same for all."""
+        groups = self.cloud.cloud()["machines"][NAME]
+        [image] = {machine["template"]["ImageID"] for machines in groups.values() for machine in machines}
+        return str(image)
+
+    def hinder(self) -> str:
+        """AWS has no room for another VPC."""
+        self._order(update={"after": 4, "error": "VpcLimitExceeded"})
+        return "VpcLimitExceeded"
+
+    def mend(self) -> None:
+        """AWS has."""
+        self._order()
+
+    def meddle(self) -> None:
+        """Somebody closes the API for everybody."""
+        cloud = self.cloud.cloud()
+        del cloud["resources"][NAME][_RULE]
+        (self.cloud.home / "cloud.json").write_text(json.dumps(cloud))
+
+    def meddled(self) -> bool:
+        """Whether it is closed."""
+        return _RULE not in self.cloud.cloud()["resources"][NAME]
+
+    def expire(self) -> str:
+        """AWS takes the login for an old one."""
+        self._order(expired=True)
+        return "ExpiredToken"
+
+    def renew(self) -> None:
+        """AWS takes it."""
+        self._order()
+
+    def left(self) -> set[str]:
+        """What is in the stand-in's cloud, and in the store."""
+        cloud = self.cloud.cloud()
+        made = {*cloud["resources"], *cloud["machines"]}
+        return made | {each["Name"] for each in kops_world.s3(self.stack.endpoint).list_buckets()["Buckets"]}
+
+    def _order(self, **orders: object) -> None:
+        api = {"server": self.api.url, "authority": self.api.ca_data, "token": self.api.token}
+        self.cloud.order(api=api, **orders)
+
+
+@contextmanager
+def kops(home: Path) -> Iterator[KopsWorld]:
+    """Run moto and the API server, and put the stand-in on PATH."""
+    with (
+        kops_world.moto() as endpoint,
+        api_server.running(home / "api") as api,
+        kops_world.world(home, endpoint=endpoint, real=False, bucket=False) as cloud,
+    ):
+        stack = stacks.project(home, endpoint=endpoint, program=CLUSTER_WITH_WORK)
+        stack.configure(driver="kops", name=NAME, kubernetesVersion="1.35.7", zones=["us-east-1c"], nodes=[_NODES])
+        made = KopsWorld(stack=stack, api=api, cloud=cloud)
+        made.mend()
+        assert BUCKET not in made.left()
+        yield made
