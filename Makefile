@@ -48,7 +48,7 @@ test-fast: $(VENV)/.installed  ## configuration, graph and stand-ins: seconds, n
 
 test: $(VENV)/.installed check test-fast toolchain  ## the checks and every test, the end-to-end suite on a real `up` last
 	@$(VENV)/bin/python -m pytest -n auto app tests/ops
-	@$(VENV)/bin/python -m pytest -n auto tests/kops
+	@$(VENV)/bin/python -m pytest -n auto --dist loadscope tests/kops tests/conformance
 	@$(VENV)/bin/python -m pytest tests/eks
 	@$(VENV)/bin/python -m pytest tests/e2e
 

@@ -11,6 +11,17 @@ from tests.conformance.api_server import ApiServer
 from tests.conformance.stack import CLUSTER_WITH_WORK, WORK, Stack
 from tests.kops import world as aws
 
+_INFO = (
+    "bootID",
+    "containerRuntimeVersion",
+    "kernelVersion",
+    "kubeProxyVersion",
+    "kubeletVersion",
+    "machineID",
+    "osImage",
+    "systemUUID",
+)
+"""What the API demands of a node besides."""
 _WORK = f"/api/v1/namespaces/default/secrets/{WORK}"
 
 
@@ -23,8 +34,14 @@ class Existing:
     api: ApiServer
 
     def grow(self) -> None:
-        """A machine joins."""
-        self.api.post("/api/v1/nodes", {"metadata": {"name": f"node-{self.nodes()}"}})
+        """A machine of EC2 joins."""
+        number = self.nodes()
+        node = {
+            "metadata": {"name": f"node-{number}"},
+            "spec": {"providerID": f"aws:///us-east-1a/i-{number}"},
+            "status": {"nodeInfo": dict.fromkeys(_INFO, "") | {"operatingSystem": "linux", "architecture": "amd64"}},
+        }
+        self.api.post("/api/v1/nodes", node)
 
     def nodes(self) -> int:
         """Those of the API."""

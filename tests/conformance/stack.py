@@ -35,12 +35,8 @@ pulumi.export("kubeconfig", made.kubeconfig)
 """A program of a cluster as the driver of the configuration makes it."""
 
 CLUSTER_WITH_WORK = f"""{CLUSTER}
-inside = providers.kubernetes_provider(
-    "cluster", kubeconfig=made.kubeconfig, identifier=made.name, namespace="default"
-)
-kubernetes.core.v1.Secret(
-    "{WORK}", metadata={{"name": "{WORK}"}}, string_data={{"a": "1"}}, opts=pulumi.ResourceOptions(provider=inside)
-)
+inside = providers.in_cluster(kubeconfig=made.kubeconfig, identifier=made.name, needs=settings.needs)
+kubernetes.core.v1.Secret("{WORK}", metadata={{"name": "{WORK}"}}, string_data={{"a": "1"}}, opts=inside)
 """
 """The same, with something that lives in the cluster."""
 

@@ -275,6 +275,21 @@ def test_a_cluster_that_does_not_become_valid_fails_with_what_is_not_valid(world
     assert len((READY.create(props).outs or {})["nodes"]) == 3
 
 
+def test_a_cluster_whose_api_never_answers_fails_with_what_kops_met(world: World) -> None:
+    props = world.props()
+    SPEC.create(props)
+    APPLIED.create(props)
+    world.order(validate="unanswered")
+    with pytest.raises(KopsError, match=r"connection refused\n.*wait time exceeded"):
+        READY.create(props)
+    assert "connection refused" in READY.read(NAME, {**props, "kubeconfig": ""}).outs["drift"][0]  # type: ignore[index]
+
+
+def test_a_plan_keeps_no_login_of_the_store() -> None:
+    before = "Will modify resources:\n  LaunchTemplate/a\n  \tUserData  \n  \t  \t  - S3_SECRET_ACCESS_KEY=old\n\n"
+    assert plan.read(before) == {"modify": ["LaunchTemplate/a\nUserData"]}
+
+
 def test_a_slow_cluster_is_waited_for_and_no_longer_than_told(world: World) -> None:
     props = world.props()
     SPEC.create(props)
@@ -287,6 +302,22 @@ def test_a_slow_cluster_is_waited_for_and_no_longer_than_told(world: World) -> N
     APPLIED.update(NAME, props, world.props(documents=NEWER))
     with pytest.raises(KopsError, match="wait time exceeded"):
         READY.update(NAME, props, world.props(documents=NEWER))
+
+
+def test_what_kops_says_while_it_waits_is_shown(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    props = world.props()
+    SPEC.create(props)
+    APPLIED.create(props)
+    world.order(boot=60)
+    READY.create(props)
+    assert "will retry" not in capsys.readouterr().err
+    world.order(boot=600)
+    monkeypatch.setattr(command, "SHOWN_EVERY", 0)
+    with pytest.raises(KopsError):
+        READY.create(props)
+    assert f"kops, at {NAME}: (will retry): cluster not yet healthy" in capsys.readouterr().err
 
 
 def test_a_kops_that_is_killed_is_a_failure_and_the_next_one_goes_on(world: World) -> None:

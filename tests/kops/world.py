@@ -17,6 +17,7 @@ import requests
 import yaml
 from moto.server import ThreadedMotoServer
 
+from infra.balancer_kind import BalancerKind
 from infra.cluster.kops import command, manifests
 from infra.cluster_settings.kops import ControlPlane, KopsSettings
 from infra.cluster_settings.machines import NodeGroup
@@ -152,6 +153,7 @@ def settings(**changes: Any) -> KopsSettings:
         "cluster_cidr": "100.64.0.0/10",
         "topology": "public",
         "dns": "none",
+        "balancer": BalancerKind.CLASSIC,
         "api_access": ("0.0.0.0/0",),
         "ssh_access": (),
         "container_registry": True,

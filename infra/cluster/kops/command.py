@@ -5,11 +5,14 @@ import os
 import re
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import pulumi
 
 from infra.cluster.kops import manifests
 from infra.cluster_settings.kops import KOPS_OLDEST
@@ -20,6 +23,10 @@ WITH_LOGIN = (
     'export S3_ACCESS_KEY_ID="$AWS_ACCESS_KEY_ID" S3_SECRET_ACCESS_KEY="$AWS_SECRET_ACCESS_KEY"; exec "$0" "$@"'
 )
 """A shell's script that runs its arguments as kops wants it beside S3_ENDPOINT: with the login of the rest of AWS."""
+SHOWN_EVERY = 30.0
+"""Seconds between two lines of kops' own that are shown while it works: it writes one every ten."""
+_LOGGED = re.compile(r"[IW][0-9]{4} [0-9:.]+ +[0-9]+ [^\]]+\] (.+)")
+"""What klog, with which kops writes, puts before a message: severity and date, time, process, place in the source."""
 _TOLD = 30
 """How many of the last lines that kops wrote an error repeats."""
 
@@ -117,7 +124,9 @@ class Kops:
                 f"{each.get('type', 'thing')} {each.get('name', '')}: {each.get('message', '')}"
                 for each in last.get("failures") or []
             ]
-            raise _failure(doing, ended, invalid=invalid)
+            # While the API does not answer there is nothing to list; kops says so once for each attempt.
+            unanswered = re.findall(r"\(will retry\): unexpected error during validation: (.+)", ended.stderr)
+            raise _failure(doing, ended, invalid=invalid or unanswered[-1:])
         nodes: list[Mapping[str, Any]] = last.get("nodes") or []
         return nodes
 
@@ -146,15 +155,22 @@ class Kops:
         return ended.stdout
 
     def _ended(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        with self._environment() as environment:
-            return subprocess.run(  # noqa: S603  the arguments are ours, and no shell reads them
+        with self._environment() as environment, tempfile.TemporaryFile("w+", encoding="utf-8") as written:
+            with subprocess.Popen(  # noqa: S603  the arguments are ours, and no shell reads them
                 ["kops", *arguments, f"--state={self.store}"],  # noqa: S607  the user's own, found on PATH
                 env=environment,
                 stdin=subprocess.DEVNULL,
-                capture_output=True,
+                stdout=written,  # a file, so that kops never waits for it to be read
+                stderr=subprocess.PIPE,
                 text=True,
-                check=False,
-            )
+            ) as process:
+                try:
+                    told = "".join(_followed(process.stderr or [], name=self.name))
+                except BaseException:
+                    process.kill()
+                    raise
+            written.seek(0)
+            return subprocess.CompletedProcess(process.args, process.returncode, written.read(), told)
 
     @contextmanager
     def _environment(self) -> Iterator[dict[str, str]]:
@@ -202,6 +218,16 @@ def unfit(kubernetes_version: str) -> str | None:
     if int(match[1]) < minor:
         return f"The kops on PATH is {said.stdout.strip()}, which is too old. {wanted}"
     return None
+
+
+def _followed(lines: Iterable[str], *, name: str) -> Iterator[str]:
+    """Hand the lines on as kops writes them, and show the user one now and then while it works."""
+    shown = time.monotonic()
+    for line in lines:
+        yield line
+        if time.monotonic() - shown >= SHOWN_EVERY and (match := _LOGGED.match(line)):
+            pulumi.log.info(f"kops, at {name}: {match[1]}")
+            shown = time.monotonic()
 
 
 def _failure(doing: str, ended: subprocess.CompletedProcess[str], *, invalid: Sequence[str] = ()) -> KopsError:
