@@ -27,8 +27,8 @@ from sandbox.layout import here
 TOKEN = "the-first-token"
 """The credential that it accepts, until another is taken for it."""
 
-_PATIENCE = 60
-"""Seconds that the API server may take to be ready."""
+_PATIENCE = 240
+"""Seconds that the API server may take to be ready; it takes six on a machine with nothing else to do."""
 
 
 @dataclass(slots=True)
