@@ -167,9 +167,9 @@ def test_a_group_that_is_gone_from_the_settings_is_planned_and_then_deleted_last
     assert commands[-2:] == ["reconcile", "delete"]
 
 
-def test_a_change_that_kops_refuses_is_refused_by_the_plan(world: World) -> None:
+def test_another_network_is_refused_by_the_plan_before_kops_tries(world: World) -> None:
     up(world.props())
-    with pytest.raises(KopsError, match="networkCIDR: Forbidden: field is immutable"):
+    with pytest.raises(KopsError, match=r"networkCIDR: '172.20.0.0/16' -> .*Put cluster.networkCidr back"):
         APPLIED.check(world.props(), world.props(documents=rendered(network_cidr="10.1.0.0/16")))
 
 

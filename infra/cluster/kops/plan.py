@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from infra.cluster.kops import manifests
-from infra.cluster.kops.command import Kops, NotFoundError
+from infra.cluster.kops.command import Kops, KopsError, NotFoundError
 
 Plan = dict[str, list[str]]
 """By kind of change, what is changed: `spec`, `create`, `modify`, `delete`, `later` (what kops deletes only once
@@ -37,8 +37,16 @@ def make(live: Kops, documents: str) -> Plan:
     kops is given a copy of the store in a directory, and writes only there. With a live store of "", or one in which
     the cluster is not, the copy begins empty. Otherwise kops goes on reading from the live one what the machines read
     from it, such as the cluster's certificates: with another place in its spec, every machine would seem changed.
+    Raises KopsError for what kops refuses, or never could do.
     """
     stored = _stored(live)
+    changed = spec_changes(stored, documents)
+    for each in changed:
+        if ": spec.networkCIDR: " in each:
+            raise KopsError(
+                f"kops cannot move a cluster to another network, and tries for ten minutes before it says so: {each}. "
+                "Put cluster.networkCidr back, or give cluster.name another name, for another cluster."
+            )
     with tempfile.TemporaryDirectory(prefix="kops-store-") as directory:
         copy = replace(live, store=f"file://{directory}")
         if stored:
@@ -50,7 +58,6 @@ def make(live: Kops, documents: str) -> Plan:
         pending = copy.to_roll() if stored else []
     # kops keeps the whole spec beside it, dated: in a copy it always differs, and `spec` tells of what changes.
     found["modify"] = [each for each in found.get("modify", []) if not each.startswith(_WHOLE_SPEC)]
-    changed = spec_changes(stored, documents)
     gone = sorted(set(manifests.groups(stored)) - set(manifests.groups(documents)))
     found["delete"] = found.get("delete", []) + [f"InstanceGroup/{each} and its machines" for each in gone]
     found["roll"] = sorted({*_rolling(found.get("modify", []), name=live.name), *pending} - set(gone))
