@@ -12,11 +12,17 @@ from tests.conformance.stack import WORK, Stack
 class World(Protocol):
     """A stack with one driver, and everything that is not the program's doing."""
 
-    makes: bool
-    """Whether the driver makes and changes the cluster; otherwise somebody else does, and the program only uses it."""
-    stack: Stack
-    api: ApiServer
-    """What the kubeconfig leads to."""
+    @property
+    def makes(self) -> bool:
+        """Whether the driver makes and changes the cluster; otherwise somebody else does, and the program uses it."""
+
+    @property
+    def stack(self) -> Stack:
+        """The stack, which the world configures."""
+
+    @property
+    def api(self) -> ApiServer:
+        """What the kubeconfig leads to."""
 
     def grow(self) -> None:
         """Have one node more: by the settings, or by the cluster's owner."""
