@@ -301,6 +301,12 @@ def test_what_waits_for_the_world_takes_the_zone_from_the_delegation(graph: Grap
     assert graph.of("Record") == [graph.one("Record", type="CNAME"), graph.one("Record", type="A")]
 
 
+def test_no_cluster_is_begun_before_the_delegation_was_seen(graph: Graph) -> None:
+    # An update that fails waits for what it has begun, and a cluster takes a quarter of an hour.
+    [component] = [each for each in graph.declared if each.type.endswith(":ExistingCluster")]
+    assert graph.one("DelegationSeen").urn in component.dependencies
+
+
 @pytest.mark.parametrize("parent", ["example.com", "Z0123456789ABCDEFGHIJ"])
 def test_a_parent_zone_of_ours_gets_the_record_before_it_is_looked_for(config: Inputs, parent: str) -> None:
     graph = declare(changed(config, {"delegation.parentZone": parent, "delegation.resolver": "192.0.2.53"}))
