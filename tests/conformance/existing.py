@@ -77,7 +77,7 @@ class Existing:
     def expire(self) -> str:
         """The API server knows the token no longer."""
         self.api.renew("the-next-token")
-        return "Unauthorized"
+        return "401"
 
     def renew(self) -> None:
         """The owner hands out the new one."""
