@@ -40,7 +40,7 @@ pr-comment: $(VENV)/.installed  ## the comment that a pull request would get, fr
 	@$(VENV)/bin/python -m sandbox start >&2
 	@. .sandbox/env && $(VENV)/bin/python -m ops preview --stack local
 
-toolchain: $(VENV)/.installed  ## the engine and Kubernetes, fetched or built into the cache
+toolchain: $(VENV)/.installed  ## the engine, Kubernetes and Debian packages, fetched or built where they are missing
 	@$(VENV)/bin/python -m sandbox toolchain
 
 test-fast: $(VENV)/.installed  ## configuration, graph and stand-ins: seconds, no network, no root

@@ -66,7 +66,7 @@ def start(driver: Driver = "existing") -> None:
 
 @app.command("toolchain")
 def tools() -> None:
-    """Have the engine and Kubernetes at hand, fetched or built; it starts nothing and needs no root."""
+    """Have the engine, Kubernetes and Debian's packages at hand; it starts nothing. Root is for the packages alone."""
     with _errors(), _progress() as progress:
         _tools(here(), progress)
 
@@ -124,11 +124,6 @@ def _start(layout: Layout, stack: str) -> list[services.Service]:
         )
     configs.write(layout)
     with _progress() as progress:
-        missing = debian.missing()
-        if missing:
-            task = progress.add_task(f"installing {', '.join(missing)}", total=None)
-            debian.install(missing, layout.logs / "apt.log")
-            progress.update(task, total=1, completed=1)
         tools = _tools(layout, progress)
         task = progress.add_task("base image (Debian 12 with Python)", total=None)
         images.base_archive(layout)
@@ -151,6 +146,12 @@ def _start(layout: Layout, stack: str) -> list[services.Service]:
 
 
 def _tools(layout: Layout, progress: Progress) -> dict[str, Path]:
+    missing = debian.missing()
+    if missing:
+        task = progress.add_task(f"installing {', '.join(missing)}", total=None)
+        layout.cache.mkdir(parents=True, exist_ok=True)
+        debian.install(missing, layout.cache / "apt.log")
+        progress.update(task, total=1, completed=1)
     return {name: file for tool in toolchain.TOOLS for name, file in _resolve(tool, layout, progress).items()}
 
 

@@ -158,7 +158,7 @@ def running(folder: Path) -> Iterator[ApiServer]:
     binaries = toolchain.resolve(tool, here().cache, lambda *_: None, path=os.environ["PATH"])
     client, peer = f"http://127.0.0.1:{_free_port()}", f"http://127.0.0.1:{_free_port()}"
     etcd = shutil.which("etcd")
-    assert etcd, "etcd is not installed; `make up` installs it"
+    assert etcd, "etcd is not installed; `make toolchain` installs it"
     with (folder / "etcd.log").open("wb") as log:
         store = subprocess.Popen(
             [
