@@ -33,6 +33,10 @@ class Existing:
     stack: Stack
     api: ApiServer
 
+    def secrets(self) -> set[str]:
+        """The authority's certificate and the token."""
+        return {self.api.ca_data, self.api.token}
+
     def grow(self) -> None:
         """A machine of EC2 joins."""
         number = self.nodes()

@@ -26,6 +26,10 @@ class KopsWorld:
     api: ApiServer
     cloud: World
 
+    def secrets(self) -> set[str]:
+        """The authority's certificate and the token."""
+        return {self.api.ca_data, self.api.token}
+
     def grow(self) -> None:
         """By the settings of its group."""
         self.stack.configure(nodes=[_NODES | {"min": 3}])

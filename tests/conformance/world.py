@@ -3,10 +3,16 @@
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
-from tests.conformance.api_server import ApiServer
 from tests.conformance.stack import WORK, Stack
+
+
+class Api(Protocol):
+    """The API server behind a kubeconfig, asked as its administrator."""
+
+    def get(self, path: str) -> dict[str, Any] | None:
+        """What is at a path; None where there is nothing."""
 
 
 class World(Protocol):
@@ -21,8 +27,11 @@ class World(Protocol):
         """The stack, which the world configures."""
 
     @property
-    def api(self) -> ApiServer:
+    def api(self) -> Api:
         """What the kubeconfig leads to."""
+
+    def secrets(self) -> set[str]:
+        """Credentials, and other texts of the kubeconfig, that nobody may read in the state."""
 
     def grow(self) -> None:
         """Have one node more: by the settings, or by the cluster's owner."""

@@ -66,6 +66,36 @@ def aws() -> dict[str, list[str]]:
     return {what: sorted(some) for what, some in there.items()}
 
 
+def of_a_cluster() -> dict[str, list[str]]:
+    """What the driver eks makes in AWS, by id or name, without what AWS has of its own and what is on its way out."""
+    ec2, kms = client("ec2"), client("kms")
+    keys = [kms.describe_key(KeyId=each["KeyId"])["KeyMetadata"] for each in kms.list_keys()["Keys"]]
+    found = {
+        "VPCs": [each["VpcId"] for each in ec2.describe_vpcs()["Vpcs"]],
+        "subnets": [each["SubnetId"] for each in ec2.describe_subnets()["Subnets"]],
+        "route tables": [each["RouteTableId"] for each in ec2.describe_route_tables()["RouteTables"]],
+        "gateways": [each["InternetGatewayId"] for each in ec2.describe_internet_gateways()["InternetGateways"]],
+        "NAT gateways": [
+            each["NatGatewayId"]
+            for each in ec2.describe_nat_gateways()["NatGateways"]
+            if each["State"] not in ("deleting", "deleted")
+        ],
+        "addresses": [each["AllocationId"] for each in ec2.describe_addresses()["Addresses"]],
+        "security groups": [each["GroupId"] for each in ec2.describe_security_groups()["SecurityGroups"]],
+        "launch templates": [each["LaunchTemplateId"] for each in ec2.describe_launch_templates()["LaunchTemplates"]],
+        "roles": [each["RoleName"] for each in client("iam").list_roles()["Roles"]],
+        "keys": [each["KeyId"] for each in keys if each["KeyState"] != "PendingDeletion"],
+        "aliases": [
+            each["AliasName"]
+            for each in kms.list_aliases()["Aliases"]
+            if not each["AliasName"].startswith("alias/aws/")
+        ],
+        "log groups": [each["logGroupName"] for each in client("logs").describe_log_groups()["logGroups"]],
+        "clusters": client("eks").list_clusters()["clusters"],
+    }
+    return {what: sorted(some) for what, some in found.items()}
+
+
 def cluster(stack: Stack) -> dict[str, tuple[str, int | None]]:
     """Every object of KINDS in the cluster, with what tells it from a successor and from a changed self."""
     return {

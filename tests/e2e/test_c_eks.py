@@ -28,36 +28,6 @@ VIEW = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSViewPolicy"
 Credentials = dict[str, str]
 
 
-def inventory() -> dict[str, list[str]]:
-    """What the driver makes in AWS, by id or name, without what AWS has of its own and what is on its way out."""
-    ec2, kms = cloud.client("ec2"), cloud.client("kms")
-    keys = [kms.describe_key(KeyId=each["KeyId"])["KeyMetadata"] for each in kms.list_keys()["Keys"]]
-    found = {
-        "VPCs": [each["VpcId"] for each in ec2.describe_vpcs()["Vpcs"]],
-        "subnets": [each["SubnetId"] for each in ec2.describe_subnets()["Subnets"]],
-        "route tables": [each["RouteTableId"] for each in ec2.describe_route_tables()["RouteTables"]],
-        "gateways": [each["InternetGatewayId"] for each in ec2.describe_internet_gateways()["InternetGateways"]],
-        "NAT gateways": [
-            each["NatGatewayId"]
-            for each in ec2.describe_nat_gateways()["NatGateways"]
-            if each["State"] not in ("deleting", "deleted")
-        ],
-        "addresses": [each["AllocationId"] for each in ec2.describe_addresses()["Addresses"]],
-        "security groups": [each["GroupId"] for each in ec2.describe_security_groups()["SecurityGroups"]],
-        "launch templates": [each["LaunchTemplateId"] for each in ec2.describe_launch_templates()["LaunchTemplates"]],
-        "roles": [each["RoleName"] for each in cloud.client("iam").list_roles()["Roles"]],
-        "keys": [each["KeyId"] for each in keys if each["KeyState"] != "PendingDeletion"],
-        "aliases": [
-            each["AliasName"]
-            for each in kms.list_aliases()["Aliases"]
-            if not each["AliasName"].startswith("alias/aws/")
-        ],
-        "log groups": [each["logGroupName"] for each in cloud.client("logs").describe_log_groups()["logGroups"]],
-        "clusters": cloud.client("eks").list_clusters()["clusters"],
-    }
-    return {what: sorted(some) for what, some in found.items()}
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Eks:
     """The stack with a cluster of EKS', brought up by the command that a user has for it."""
@@ -78,7 +48,7 @@ class Eks:
 @pytest.fixture(scope="module")
 def eks(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Eks]:
     """Bring it up, and at the end remove the stack and its namespace."""
-    before, own = inventory(), replace(stack, name=NAME)
+    before, own = cloud.of_a_cluster(), replace(stack, name=NAME)
     done = stack.sandbox("up", "--driver", "eks")
     text = own.pulumi("stack", "output", "kubeconfig", "--show-secrets").out
     file = tmp_path_factory.mktemp("eks") / "kubeconfig"
@@ -227,12 +197,12 @@ def test_a_renewed_authority_changes_the_kubeconfig_and_nothing_in_the_cluster(
 
 
 def test_destroy_leaves_nothing_in_aws_or_in_the_cluster(eks: Eks) -> None:
-    assert inventory() != eks.before
+    assert cloud.of_a_cluster() != eks.before
     eks.stack.change("destroy")
     assert eks.stack.resources() == set()
 
     def gone() -> None:
-        assert inventory() == eks.before
+        assert cloud.of_a_cluster() == eks.before
         kinds = "deployments,replicasets,pods,services,secrets,poddisruptionbudgets,rolebindings"
         assert eks.stack.objects(kinds, f"--namespace={NAMESPACE}")["items"] == []
 

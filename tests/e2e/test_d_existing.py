@@ -4,12 +4,10 @@ import base64
 import copy
 import datetime
 import json
-import selectors
 import socket
 import ssl
-import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -24,6 +22,7 @@ from sandbox import layout as net
 from sandbox import pki
 from sandbox.layout import Layout
 from tests.e2e import cloud
+from tests.e2e.forwarding import another_address
 from tests.e2e.site import Site
 from tests.e2e.stack import Change, Stack
 from tests.e2e.waiting import eventually
@@ -99,37 +98,6 @@ def certificate(layout: Layout, *, end: datetime.datetime | None = None) -> dict
         "client-certificate-data": base64.b64encode(leaf.cert_chain_pems[0].bytes()).decode(),
         "client-key-data": base64.b64encode(leaf.private_key_pem.bytes()).decode(),
     }
-
-
-@contextmanager
-def another_address() -> Iterator[str]:
-    """The API server at another address: what comes there is passed on."""
-
-    def carry(near: socket.socket) -> None:
-        """Until either end has no more to say."""
-        far = socket.create_connection((net.NODE_ADDRESS, 6443))
-        with near, far, selectors.DefaultSelector() as ready, suppress(ConnectionError):
-            for source, sink in ((near, far), (far, near)):
-                ready.register(source, selectors.EVENT_READ, sink)
-            while True:
-                for key, _ in ready.select():
-                    data = key.fileobj.recv(65536)  # type: ignore[union-attr]  # a socket
-                    if not data:
-                        return
-                    key.data.sendall(data)
-
-    def serve() -> None:
-        while True:
-            try:
-                near, _ = listener.accept()
-            except OSError:  # closed: the end
-                return
-            threading.Thread(target=carry, args=(near,), daemon=True).start()
-
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        threading.Thread(target=serve, daemon=True).start()
-        yield f"https://127.0.0.1:{listener.getsockname()[1]}"
-        listener.shutdown(socket.SHUT_RDWR)
 
 
 @pytest.fixture(scope="module")
