@@ -76,4 +76,5 @@ def _annotations(kind: BalancerKind, certificate_arn: pulumi.Input[str]) -> dict
             # The scheme is for AWS's other controller, the Load Balancer Controller: by default its own are internal.
             return {f"{_ANNOTATION}-type": "nlb", f"{_ANNOTATION}-scheme": "internet-facing", **ends_tls}
         case BalancerKind.NONE:
-            return {}
+            # Were there none left, a change from `nlb` would show as that of the whole map, and replace nothing.
+            return {"ejemplo-django/balancer": kind.value}

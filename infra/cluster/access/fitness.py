@@ -217,7 +217,7 @@ def bad(findings: list[Finding]) -> Iterator[str]:
     """Say of each finding that has to be mended, in a sentence, what it is and what to do."""
     for each in findings:
         if each.bad:
-            yield f"{each.check}: {each.found.rstrip('.')}. To mend it: {each.mend}"
+            yield f"{each.check}: {each.found}{'' if each.found.endswith(('.', '?')) else '.'} To mend it: {each.mend}"
 
 
 def _may(cluster: Client, verb: str, group: str, resource: str, *, namespace: str) -> bool:
