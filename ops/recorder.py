@@ -196,7 +196,9 @@ class _Recorder(mocks.MockMonitor):
                 secret_outputs=(),
             )
         )
-        answer = json_format.ParseDict(INVOKES[request.tok], struct_pb2.Struct())
+        # What is asked by comes back as it was asked.
+        asked = json_format.MessageToDict(request.args)
+        answer = json_format.ParseDict(INVOKES[request.tok] | asked, struct_pb2.Struct())
         return proto.resource_pb2.ResourceInvokeResponse(**{"return": answer})
 
 

@@ -52,11 +52,11 @@ def supervisor(layout: Layout) -> psutil.Process:
 
 def process_of(layout: Layout, service: Service) -> psutil.Process:
     """The process of a service, by its number on the host."""
-    program, *arguments = service.command
+    # supervisord(8) names each program in its environment; the command line is another one after an exec.
     return _only(
         child
         for child in supervisor(layout).children()
-        if child.cmdline()[1:] == arguments and _name(child.cmdline()[0]) == _name(program)
+        if child.environ().get("SUPERVISOR_PROCESS_NAME") == service.name
     )
 
 
@@ -136,12 +136,6 @@ def _files(layout: Layout) -> Iterable[str]:
         for at, inner, files in os.walk(place):
             inner[:] = [name for name in inner if not f"{at}/{name}".startswith((*kept, *_OF_THE_SYSTEM))]
             yield from (f"{at}/{name}" for name in (*inner, *files))
-
-
-def _name(program: str) -> str:
-    """Without the folder and the version: python3.11 is python."""
-    name = Path(program).name
-    return "python" if name.startswith("python") else name
 
 
 def _only(found: Iterable[psutil.Process]) -> psutil.Process:
