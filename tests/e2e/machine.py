@@ -52,11 +52,12 @@ def supervisor(layout: Layout) -> psutil.Process:
 
 def process_of(layout: Layout, service: Service) -> psutil.Process:
     """The process of a service, by its number on the host."""
-    # supervisord(8) names each program in its environment; the command line is another one after an exec.
+    # supervisord(8) names each program in its environment; the command line is another one after an exec. The shims of
+    # pods outlive the containerd that started them, and have its environment.
     return _only(
         child
         for child in supervisor(layout).children()
-        if child.environ().get("SUPERVISOR_PROCESS_NAME") == service.name
+        if child.environ().get("SUPERVISOR_PROCESS_NAME") == service.name and "shim" not in child.name()
     )
 
 
