@@ -51,6 +51,8 @@ class Stack:
     environment: Mapping[str, str]
     endpoint: str | None
     """Where AWS is."""
+    tags: Mapping[str, str] = field(default_factory=dict)
+    """On everything that the program makes in AWS."""
     cluster: dict[str, Any] = field(default_factory=dict)
 
     def configure(self, **changes: Any) -> None:
@@ -58,7 +60,7 @@ class Stack:
         self.cluster.update(changes)
         config = {
             "domain": "dev.example.com",
-            "aws": {"region": "us-east-1", "endpoint": self.endpoint},
+            "aws": {"region": "us-east-1", "endpoint": self.endpoint, "tags": dict(self.tags)},
             "cluster": self.cluster,
             "registry": {
                 "server": "registry.example.test",
@@ -125,10 +127,15 @@ class Stack:
 
 
 def project(
-    home: Path, *, endpoint: str | None, program: str = CLUSTER, variables: Mapping[str, str] | None = None
+    home: Path,
+    *,
+    endpoint: str | None,
+    program: str = CLUSTER,
+    variables: Mapping[str, str] | None = None,
+    tags: Mapping[str, str] | None = None,
 ) -> Stack:
     """Make a project of that program in a folder of its own, and its stack; the cluster is to be configured."""
-    made = _folder(home, endpoint=endpoint, variables=variables or {})
+    made = _folder(home, endpoint=endpoint, variables=variables or {}, tags=tags)
     (made.folder / "app").mkdir()
     (made.folder / "app" / "Dockerfile").touch()
     (made.folder / "password").write_text("password")
@@ -152,7 +159,9 @@ def committed(home: Path, *, endpoint: str) -> Stack:
     return made
 
 
-def _folder(home: Path, *, endpoint: str | None, variables: Mapping[str, str]) -> Stack:
+def _folder(
+    home: Path, *, endpoint: str | None, variables: Mapping[str, str], tags: Mapping[str, str] | None = None
+) -> Stack:
     folder, binaries = home / "project", home / "bin"
     for each in (folder, home / "stacks"):
         each.mkdir()
@@ -168,7 +177,7 @@ def _folder(home: Path, *, endpoint: str | None, variables: Mapping[str, str]) -
         "PYTHONPATH": str(_ROOT),
         **variables,
     }
-    return Stack(folder=folder, environment=environment, endpoint=endpoint)
+    return Stack(folder=folder, environment=environment, endpoint=endpoint, tags=tags or {})
 
 
 def _tools(folder: Path) -> None:

@@ -31,13 +31,13 @@ def before(cloud: Cloud) -> dict[str, list[str]]:
 
 
 @pytest.fixture(scope="module", name="made")
-def _made(cloud: Cloud, before: dict[str, list[str]], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    with stack(cloud, tmp_path_factory.mktemp("stack")) as made:
-        made.configure(admins=[ADMIN])
-        planned = made.preview()
-        assert "Cluster cluster" in planned
-        assert set(made.up()) == set(planned)
-        yield made
+def _made(cloud: Cloud, before: dict[str, list[str]], tmp_path_factory: pytest.TempPathFactory) -> Stack:
+    made = stack(cloud, tmp_path_factory.mktemp("stack"))
+    made.configure(admins=[ADMIN])
+    planned = made.preview()
+    assert "Cluster cluster" in planned
+    assert set(made.up()) == set(planned)
+    return made
 
 
 def node_group(cloud: Cloud) -> dict[str, Any]:
@@ -134,7 +134,7 @@ def test_a_changed_endpoint_or_authority_is_no_change_of_the_cluster(made: Stack
         if each["type"] == "aws:eks/cluster:Cluster":
             each["outputs"]["endpoint"] = "https://another.example.test"
             each["outputs"]["certificateAuthority"] = {"data": "b3RoZXI="}
-    (made.folder / "state.json").write_text(json.dumps(state))
+    (made.project.folder / "state.json").write_text(json.dumps(state))
     made.run("stack", "import", "--file", "state.json")
     assert made.preview() == {}
     made.run("refresh", "--yes", "--skip-preview")
@@ -158,14 +158,14 @@ def test_a_failure_midway_is_told_and_the_next_up_goes_on(
     # A log group of that name by somebody else: the cluster is not made, and nothing of what is there is lost.
     logs = cloud.client("logs")
     logs.create_log_group(logGroupName=f"/aws/eks/{NAME}/cluster")
-    with stack(cloud, tmp_path) as made:
-        made.up(fails=True)
-        assert cloud.client("eks").list_clusters()["clusters"] == []
-        vpcs = cloud.left()["vpc"]
-        logs.delete_log_group(logGroupName=f"/aws/eks/{NAME}/cluster")
-        steps = made.up()
-        assert "Vpc cluster" not in steps
-        assert steps["Cluster cluster"] == "create"
-        assert cloud.left()["vpc"] == vpcs
-        made.destroy()
+    made = stack(cloud, tmp_path)
+    made.up(fails=True)
+    assert cloud.client("eks").list_clusters()["clusters"] == []
+    vpcs = cloud.left()["vpc"]
+    logs.delete_log_group(logGroupName=f"/aws/eks/{NAME}/cluster")
+    steps = made.up()
+    assert "Vpc cluster" not in steps
+    assert steps["Cluster cluster"] == "create"
+    assert cloud.left()["vpc"] == vpcs
+    made.destroy()
     assert cloud.left() == before
