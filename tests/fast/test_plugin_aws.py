@@ -1,8 +1,7 @@
 """The stand-in for pulumi-resource-aws, driven over its protocol, against a moto server on loopback."""
 
 import json
-from collections.abc import Callable, Iterator
-from functools import cache
+from collections.abc import Iterator
 from typing import Any
 
 import boto3
@@ -11,7 +10,6 @@ import pytest
 import requests
 from botocore.config import Config
 from moto import settings
-from moto.server import ThreadedMotoServer
 
 from sandbox.plugins.aws.client import doing
 from sandbox.plugins.aws.plugin import plugin
@@ -27,18 +25,6 @@ BLOCK = "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock"
 ENCRYPTION = "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration"
 OWNERSHIP = "aws:s3/bucketOwnershipControls:BucketOwnershipControls"
 BALANCERS = "aws:elb/getHostedZoneId:getHostedZoneId"
-
-
-@pytest.fixture(scope="module")
-def endpoint() -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("AWS_ACCESS_KEY_ID", "test")
-        environment.setenv("AWS_SECRET_ACCESS_KEY", "test")
-        yield f"http://{host}:{port}"
-    server.stop()
 
 
 def settled(endpoint: str, *, region: str = "us-east-1", **tags: str) -> dict[str, Any]:
@@ -64,17 +50,6 @@ def aws(endpoint: str, configured: Engine) -> Engine:
     """The stand-in before an AWS in which nothing is."""
     requests.post(f"{endpoint}/moto-api/reset", timeout=5).raise_for_status()
     return configured
-
-
-@pytest.fixture(scope="module")
-def by_hand(endpoint: str) -> Callable[[str], Any]:
-    """The same AWS behind Pulumi's back: from a service's name to its client."""
-
-    @cache
-    def client(service: str) -> Any:
-        return boto3.client(service, region_name="us-east-1", endpoint_url=endpoint)
-
-    return client
 
 
 @pytest.fixture

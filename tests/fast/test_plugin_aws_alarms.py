@@ -1,16 +1,13 @@
 """The stand-in for pulumi-resource-aws: health checks, topics, alarms, against a moto server on loopback."""
 
 import json
-from collections.abc import Callable, Iterator
-from functools import cache
+from collections.abc import Iterator
 from typing import Any
 
-import boto3
 import grpc
 import pytest
 import requests
 from moto.core.models import DEFAULT_ACCOUNT_ID
-from moto.server import ThreadedMotoServer
 
 from sandbox.plugins.aws.plugin import plugin
 from tests.fast.plugin_engine import UNKNOWN, Engine, RefusedError, engine
@@ -44,18 +41,6 @@ DOWN = {
 }
 
 
-@pytest.fixture(scope="module")
-def endpoint() -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("AWS_ACCESS_KEY_ID", "test")
-        environment.setenv("AWS_SECRET_ACCESS_KEY", "test")
-        yield f"http://{host}:{port}"
-    server.stop()
-
-
 def settled(endpoint: str, **tags: str) -> dict[str, Any]:
     """Provider inputs as the SDK sends them: what is no string is JSON text."""
     services = dict.fromkeys(("route53", "sns", "cloudwatch"), endpoint)
@@ -77,17 +62,6 @@ def aws(endpoint: str, configured: Engine) -> Engine:
     """The stand-in before an AWS in which nothing is."""
     requests.post(f"{endpoint}/moto-api/reset", timeout=5).raise_for_status()
     return configured
-
-
-@pytest.fixture(scope="module")
-def by_hand(endpoint: str) -> Callable[[str], Any]:
-    """The same AWS behind Pulumi's back: from a service's name to its client."""
-
-    @cache
-    def client(service: str) -> Any:
-        return boto3.client(service, region_name="us-east-1", endpoint_url=endpoint)
-
-    return client
 
 
 def test_a_health_check_asks_what_the_program_says(aws: Engine, by_hand: Any) -> None:

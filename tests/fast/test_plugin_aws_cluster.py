@@ -1,15 +1,12 @@
 """The stand-in's types around a cluster: network, launch template, roles, keys, logs; against moto on loopback."""
 
 import json
-from collections.abc import Callable, Iterator
-from functools import cache
+from collections.abc import Iterator
 from typing import Any
 
-import boto3
 import grpc
 import pytest
 import requests
-from moto.server import ThreadedMotoServer
 
 from sandbox.plugins.aws.client import SERVICES
 from sandbox.plugins.aws.plugin import plugin
@@ -29,18 +26,6 @@ TRUST = {
 
 
 @pytest.fixture(scope="module")
-def endpoint() -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("AWS_ACCESS_KEY_ID", "test")
-        environment.setenv("AWS_SECRET_ACCESS_KEY", "test")
-        yield f"http://{host}:{port}"
-    server.stop()
-
-
-@pytest.fixture(scope="module")
 def configured(endpoint: str) -> Iterator[Engine]:
     settled = {
         "region": "us-east-1",
@@ -56,17 +41,6 @@ def aws(endpoint: str, configured: Engine) -> Engine:
     """The stand-in before an AWS in which nothing is."""
     requests.post(f"{endpoint}/moto-api/reset", timeout=30).raise_for_status()
     return configured
-
-
-@pytest.fixture(scope="module")
-def by_hand(endpoint: str) -> Callable[[str], Any]:
-    """The same AWS behind Pulumi's back: from a service's name to its client."""
-
-    @cache
-    def client(service: str) -> Any:
-        return boto3.client(service, region_name="us-east-1", endpoint_url=endpoint)
-
-    return client
 
 
 @pytest.fixture

@@ -1,16 +1,13 @@
 """The stand-in for pulumi-resource-aws: ECR, against a moto server on loopback."""
 
 import json
-from collections.abc import Callable, Iterator
-from functools import cache
+from collections.abc import Iterator
 from typing import Any
 
-import boto3
 import grpc
 import pytest
 import requests
 from moto.core.models import DEFAULT_ACCOUNT_ID
-from moto.server import ThreadedMotoServer
 
 from sandbox.plugins.aws.plugin import plugin
 from tests.fast.plugin_engine import UNKNOWN, Engine, RefusedError, Resource, engine
@@ -38,18 +35,6 @@ RULE = {
 MANIFEST = {"schemaVersion": 2, "mediaType": "application/vnd.docker.distribution.manifest.v2+json", "layers": []}
 
 
-@pytest.fixture(scope="module")
-def endpoint() -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("AWS_ACCESS_KEY_ID", "test")
-        environment.setenv("AWS_SECRET_ACCESS_KEY", "test")
-        yield f"http://{host}:{port}"
-    server.stop()
-
-
 @pytest.fixture
 def aws(endpoint: str) -> Iterator[Engine]:
     """The stand-in before an AWS in which nothing is."""
@@ -61,17 +46,6 @@ def aws(endpoint: str) -> Iterator[Engine]:
     }
     with engine(plugin(), **given) as speaking:
         yield speaking
-
-
-@pytest.fixture(scope="module")
-def by_hand(endpoint: str) -> Callable[[], Any]:
-    """The same AWS behind Pulumi's back."""
-
-    @cache
-    def client() -> Any:
-        return boto3.client("ecr", region_name="us-east-1", endpoint_url=endpoint)
-
-    return client
 
 
 @pytest.fixture
@@ -93,11 +67,11 @@ def test_before_there_is_one_nobody_knows_where_it_will_be(aws: Engine) -> None:
 def test_a_repository_is_mended_in_place_and_replaced_for_another_name(
     aws: Engine, repository: Resource, by_hand: Any
 ) -> None:
-    by_hand().put_image_tag_mutability(repositoryName="team/app", imageTagMutability="MUTABLE")
-    by_hand().put_image_scanning_configuration(
+    by_hand("ecr").put_image_tag_mutability(repositoryName="team/app", imageTagMutability="MUTABLE")
+    by_hand("ecr").put_image_scanning_configuration(
         repositoryName="team/app", imageScanningConfiguration={"scanOnPush": False}
     )
-    by_hand().tag_resource(resourceArn=repository.state["arn"], tags=[{"Key": "stray", "Value": "1"}])
+    by_hand("ecr").tag_resource(resourceArn=repository.state["arn"], tags=[{"Key": "stray", "Value": "1"}])
     drifted = aws.refreshed(repository)
     assert aws.changes(drifted, WANTED) == {
         "imageTagMutability": "UPDATE",
@@ -113,11 +87,11 @@ def test_a_repository_is_mended_in_place_and_replaced_for_another_name(
 def test_a_repository_with_images_goes_only_when_it_is_to_go_with_them(
     aws: Engine, repository: Resource, by_hand: Any
 ) -> None:
-    by_hand().put_image(repositoryName="team/app", imageManifest=json.dumps(MANIFEST), imageTag="v1")
+    by_hand("ecr").put_image(repositoryName="team/app", imageManifest=json.dumps(MANIFEST), imageTag="v1")
     with pytest.raises(grpc.RpcError, match="RepositoryNotEmptyException"):
         aws.delete(repository)
     aws.delete(aws.update(repository, WANTED | {"forceDelete": True}))
-    assert by_hand().describe_repositories()["repositories"] == []
+    assert by_hand("ecr").describe_repositories()["repositories"] == []
     assert aws.refresh(repository) is None
     aws.delete(repository)
 
@@ -137,8 +111,8 @@ def test_a_lifecycle_is_the_same_in_another_spelling_and_mended_when_it_is_gone(
     other = wanted | {"policy": json.dumps({"rules": [RULE | {"description": "other"}]})}
     assert aws.changes(lifecycle, other) == {"policy.rules[0].description": "ADD"}
     aws.update(lifecycle, other)
-    assert "other" in by_hand().get_lifecycle_policy(repositoryName="team/app")["lifecyclePolicyText"]
-    by_hand().delete_lifecycle_policy(repositoryName="team/app")
+    assert "other" in by_hand("ecr").get_lifecycle_policy(repositoryName="team/app")["lifecyclePolicyText"]
+    by_hand("ecr").delete_lifecycle_policy(repositoryName="team/app")
     assert aws.refresh(lifecycle) is None
     aws.delete(lifecycle)
 
@@ -149,10 +123,12 @@ def test_a_password_and_the_tags_of_a_repository_are_told(aws: Engine, repositor
         "AWS",
         f"https://{DEFAULT_ACCOUNT_ID}.dkr.ecr.us-east-1.amazonaws.com",
     )
-    given = by_hand().get_authorization_token()["authorizationData"][0]["authorizationToken"]
+    given = by_hand("ecr").get_authorization_token()["authorizationData"][0]["authorizationToken"]
     assert token["authorizationToken"] == given
     assert token["password"]
-    image = by_hand().put_image(repositoryName="team/app", imageManifest=json.dumps(MANIFEST), imageTag="v1")["image"]
+    image = by_hand("ecr").put_image(repositoryName="team/app", imageManifest=json.dumps(MANIFEST), imageTag="v1")[
+        "image"
+    ]
     asked = {"repositoryName": "team/app", "registryId": DEFAULT_ACCOUNT_ID}
     assert aws.invoke(IMAGES, asked)["imageIds"] == [{"imageDigest": image["imageId"]["imageDigest"], "imageTag": "v1"}]
     with pytest.raises(grpc.RpcError, match="RepositoryNotFoundException"):
