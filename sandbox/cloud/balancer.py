@@ -5,11 +5,15 @@ instances - and renders haproxy's configuration from that alone. Like ELB, it ta
 balancer's subnet by creating a network interface in it; the name server finds the address there.
 """
 
+import contextlib
+import http.client
 import ipaddress
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +22,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from sandbox import layout as net
 from sandbox.cloud import elb
-from sandbox.cloud.elb import Balancer
+from sandbox.cloud.elb import Balancer, Check
 from sandbox.layout import Layout, here
 
 DOMAIN = ".elb.amazonaws.com."
@@ -60,8 +64,8 @@ def addresses(ec2: Any, dns_name: str) -> list[str]:
 def render(balancer: Balancer, *, address: str, hosts: Mapping[str, str], certificates: Path) -> str:
     """Haproxy's sections for one balancer.
 
-    `hosts` is the private address of each instance, `certificates` the folder with a PEM per certificate id. The
-    X-Forwarded-* headers are those of
+    `hosts` is the private address of each instance that is in service, `certificates` the folder with a PEM per
+    certificate id. The X-Forwarded-* headers are those of
     https://docs.aws.amazon.com/elasticloadbalancing/latest/classic/x-forwarded-headers.html.
     """
     return "\n".join(_sections(balancer, address, hosts, certificates)) + "\n"
@@ -72,9 +76,11 @@ def _sections(balancer: Balancer, address: str, hosts: Mapping[str, str], certif
     checks = {each.check: f"{balancer.name}-health-{each.check.port}" for each in balancer.listeners}
     for check, name in checks.items():
         yield f"backend {name}"
+        yield f"  timeout server {check.interval}s"
         if check.path:
             yield f"  option httpchk GET {check.path}"
-        for instance in dict.fromkeys(i for each in balancer.listeners if each.check == check for i in each.instances):
+        targets = dict.fromkeys(i for each in balancer.listeners if each.check == check for i in each.instances)
+        for instance in (each for each in targets if each in hosts):
             yield (
                 f"  server {instance} {hosts[instance]}:{check.port} check inter {check.interval}s"
                 f" rise {check.rise} fall {check.fall}"
@@ -99,9 +105,23 @@ def _sections(balancer: Balancer, address: str, hosts: Mapping[str, str], certif
         yield f"backend {name}"
         yield f"  mode {mode}"
         yield f"  timeout server {balancer.idle}s"
-        for instance in listener.instances:
+        for instance in (each for each in listener.instances if each in hosts):
             track = f"{checks[listener.check]}/{instance}"
             yield f"  server {instance} {hosts[instance]}:{listener.target_port} track {track}"
+
+
+def passes(host: str, check: Check) -> bool:
+    """Look at a target once, as the balancer does."""
+    try:
+        if not check.path:
+            socket.create_connection((host, check.port), timeout=1).close()
+            return True
+        connection = http.client.HTTPConnection(host, check.port, timeout=1)
+        with contextlib.closing(connection):
+            connection.request("GET", check.path)
+            return connection.getresponse().status < HTTPStatus.BAD_REQUEST
+    except (OSError, http.client.HTTPException):
+        return False
 
 
 class _DataPlane:
@@ -116,6 +136,7 @@ class _DataPlane:
         # It must not outlive this process: its successor could not listen.
         self._haproxy = subprocess.Popen(["setpriv", "--pdeathsig", "TERM", "haproxy", "-W", "-db", "-f", str(CONFIG)])
         self._applied = _GLOBAL
+        self._in_service: dict[str, set[str]] = {}  # a balancer's instances, by its DNS name
 
     def follow(self) -> None:
         """Read the API once, and apply what is new."""
@@ -142,12 +163,17 @@ class _DataPlane:
     def _render(self, balancer: Balancer, address: str) -> str:
         ids = sorted({instance for listener in balancer.listeners for instance in listener.instances})
         reservations = self._ec2.describe_instances(InstanceIds=ids)["Reservations"] if ids else []
-        return render(
-            balancer,
-            address=address,
-            hosts={i["InstanceId"]: i["PrivateIpAddress"] for r in reservations for i in r["Instances"]},
-            certificates=self._certificates,
-        )
+        instances = {i["InstanceId"]: i["PrivateIpAddress"] for r in reservations for i in r["Instances"]}
+        # haproxy takes a new server for healthy until it has looked, ELB one that it registers for out of service.
+        before = self._in_service.get(balancer.dns_name, set())
+        hosts = {
+            id: host
+            for id, host in instances.items()
+            if id in before
+            or all(passes(host, check) for check in {each.check for each in balancer.listeners if id in each.instances})
+        }
+        self._in_service[balancer.dns_name] = set(hosts)
+        return render(balancer, address=address, hosts=hosts, certificates=self._certificates)
 
     def _address(self, balancer: Balancer) -> str:
         for address in addresses(self._ec2, balancer.dns_name):

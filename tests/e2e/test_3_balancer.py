@@ -1,0 +1,66 @@
+"""The balancers' data plane, held to what a balancer is that somebody makes by AWS's API."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from sandbox import layout as net
+from sandbox.layout import Layout
+from tests.e2e import cloud
+from tests.e2e.site import addresses, ask, connect
+from tests.e2e.waiting import eventually
+
+pytestmark = pytest.mark.timeout(60, func_only=True)
+
+OPEN = urlsplit(net.AWS_ENDPOINT).port
+"""A port of the node at which somebody speaks HTTP."""
+CLOSED = 9
+"""One at which nobody listens."""
+NAME = "by-hand"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Balancer:
+    """One that forwards to the node's open port."""
+
+    host: str
+    elb: Any
+
+    def look_at(self, port: int | None) -> None:
+        """Make it look at the health of its targets by connecting to a port."""
+        check = {"Interval": 5, "Timeout": 2, "UnhealthyThreshold": 2, "HealthyThreshold": 2}
+        self.elb.configure_health_check(LoadBalancerName=NAME, HealthCheck={**check, "Target": f"TCP:{port}"})
+
+    def status(self) -> int:
+        """What it answers with now. Raises OSError or DNSException while it is not there yet."""
+        [address] = addresses(self.host)
+        with closing(connect(self.host, 80, address, None)) as connection:
+            return ask(connection, "/moto-api/").status
+
+
+@pytest.fixture
+def balancer(layout: Layout) -> Iterator[Balancer]:
+    """Make it, with no target."""
+    elb, [subnet] = cloud.client("elb"), cloud.client("ec2").describe_subnets()["Subnets"]
+    listener = {"Protocol": "HTTP", "LoadBalancerPort": 80, "InstancePort": OPEN}
+    made = elb.create_load_balancer(LoadBalancerName=NAME, Listeners=[listener], Subnets=[subnet["SubnetId"]])
+    yield Balancer(host=made["DNSName"], elb=elb)
+    elb.delete_load_balancer(LoadBalancerName=NAME)
+
+
+def test_a_target_is_in_service_from_the_first_look_that_it_passes_and_not_before(balancer: Balancer) -> None:
+    [reservation] = cloud.client("ec2").describe_instances()["Reservations"]
+    node = [{"InstanceId": each["InstanceId"]} for each in reservation["Instances"]]
+    balancer.look_at(CLOSED)
+    balancer.elb.register_instances_with_load_balancer(LoadBalancerName=NAME, Instances=node)
+    assert eventually(balancer.status, within=15) == 503
+
+    def in_service() -> None:
+        assert balancer.status() == 200
+
+    balancer.look_at(OPEN)
+    eventually(in_service, within=15)
