@@ -46,7 +46,8 @@ KEPT = (".sandbox", ".venv")
 
 @pytest.fixture(scope="module", autouse=True)
 def _restored(stack: Stack) -> Iterator[None]:
-    """Leave the stack as it is in the checkout, whatever a page that failed halfway made of it."""
+    """Begin as `make up` ends, and leave the stack as it is in the checkout, whatever a page made of it."""
+    stack.run("pulumi", "stack", "select", stack.name)
     yield
     stack.run("pulumi", "stack", "select", stack.name)
     stack.change("up", "--refresh")
