@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 import pytest
 
 from sandbox import layout as net
-from sandbox.layout import Layout
 from tests.e2e import cloud
 from tests.e2e.site import addresses, ask, connect
+from tests.e2e.stack import Stack
 from tests.e2e.waiting import eventually
 
 pytestmark = pytest.mark.timeout(60, func_only=True)
@@ -43,20 +43,29 @@ class Balancer:
 
 
 @pytest.fixture
-def balancer(layout: Layout) -> Iterator[Balancer]:
+def node(stack: Stack) -> dict[str, Any]:
+    """The node, as EC2 has it."""
+    [reservation] = cloud.client("ec2").describe_instances()["Reservations"]
+    [instance] = reservation["Instances"]
+    return dict(instance)
+
+
+@pytest.fixture
+def balancer(node: dict[str, Any]) -> Iterator[Balancer]:
     """Make it, with no target."""
-    elb, [subnet] = cloud.client("elb"), cloud.client("ec2").describe_subnets()["Subnets"]
+    elb = cloud.client("elb")
     listener = {"Protocol": "HTTP", "LoadBalancerPort": 80, "InstancePort": OPEN}
-    made = elb.create_load_balancer(LoadBalancerName=NAME, Listeners=[listener], Subnets=[subnet["SubnetId"]])
+    made = elb.create_load_balancer(LoadBalancerName=NAME, Listeners=[listener], Subnets=[node["SubnetId"]])
     yield Balancer(host=made["DNSName"], elb=elb)
     elb.delete_load_balancer(LoadBalancerName=NAME)
 
 
-def test_a_target_is_in_service_from_the_first_look_that_it_passes_and_not_before(balancer: Balancer) -> None:
-    [reservation] = cloud.client("ec2").describe_instances()["Reservations"]
-    node = [{"InstanceId": each["InstanceId"]} for each in reservation["Instances"]]
+def test_a_target_is_in_service_from_the_first_look_that_it_passes_and_not_before(
+    balancer: Balancer, node: dict[str, Any]
+) -> None:
     balancer.look_at(CLOSED)
-    balancer.elb.register_instances_with_load_balancer(LoadBalancerName=NAME, Instances=node)
+    target = {"InstanceId": node["InstanceId"]}
+    balancer.elb.register_instances_with_load_balancer(LoadBalancerName=NAME, Instances=[target])
     assert eventually(balancer.status, within=15) == 503
 
     def in_service() -> None:
