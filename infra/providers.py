@@ -4,7 +4,7 @@ import pulumi
 import pulumi_aws as aws
 import pulumi_kubernetes as kubernetes
 
-from infra.cluster.access import ClusterAccess
+from infra.access import ClusterAccess
 from infra.config import Aws, Needs
 
 _SERVICES = (

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from infra.cluster.access import client
+from infra.access import client
 from infra.config import Aws
 from ops import aws
 from ops.errors import OpsError

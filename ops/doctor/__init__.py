@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from infra.cluster.access import fitness
+from infra.access import fitness
 from infra.config import EcrRegistry
 from infra.finding import Finding, State
 from ops import settings

@@ -14,8 +14,8 @@ import pytest
 import trustme
 import yaml
 
+from infra.access import fitness
 from infra.balancer_kind import BalancerKind
-from infra.cluster.access import fitness
 from infra.config import Needs
 from infra.finding import Finding, State
 from sandbox import layout as net

@@ -17,8 +17,8 @@ import pytest
 import trustme
 from pulumi.runtime import rpc
 
+from infra.access import _AccessProvider, fitness
 from infra.balancer_kind import BalancerKind
-from infra.cluster.access import _AccessProvider, fitness
 from infra.config import Needs
 from infra.finding import Finding, State
 from tests.fast.graph import Graph, Inputs

@@ -482,7 +482,7 @@ def test_the_nouns_know_nothing_of_each_other_nor_of_the_sandbox() -> None:
         "reading.py": {"infra.checks"},
         "checks.py": set(),
         "finding.py": set(),
-        "providers.py": {"infra.config", "infra.cluster.access"},
+        "providers.py": {"infra.config", "infra.access"},
         "balancer_kind.py": set(),
         # Other stacks import it alone.
         "outputs.py": set(),
@@ -490,12 +490,18 @@ def test_the_nouns_know_nothing_of_each_other_nor_of_the_sandbox() -> None:
     files = {each.relative_to(ROOT / "infra").as_posix(): each for each in (ROOT / "infra").rglob("*.py")}
     found = {name: imported(file.read_text()) for name, file in files.items()}
     allowed |= {each: {"infra.reading", "infra.checks", *settings} for each in found if "cluster_settings" in each}
+    access = {f"infra.access{each}" for each in ("", ".client", ".fitness")}
+    allowed |= {
+        each: {"infra.balancer_kind", "infra.config", "infra.finding", *access}
+        for each in found
+        if each.startswith("access/")
+    }
     for name in found:
         if name.startswith("cluster/"):
             # A driver may be a folder of modules; only the table of the drivers knows more than one.
             own = "infra.cluster." + ("" if name == "cluster/__init__.py" else Path(name).parts[1].removesuffix(".py"))
             inside = {each for modules in found.values() for each in modules if each.startswith(own)}
-            allowed[name] = {"infra.config", "infra.checks", "infra.finding", "infra.outputs", *settings, *inside}
+            allowed[name] = {"infra.config", "infra.checks", "infra.outputs", *settings, *inside}
     foreign = {
         name: modules - allowed.get(name, {"infra.balancer_kind", "infra.config"}) for name, modules in found.items()
     }

@@ -7,8 +7,8 @@ import pulumi
 from pulumi.dynamic import CheckFailure, CheckResult, CreateResult, DiffResult, Resource, ResourceProvider
 from pulumi.runtime import rpc
 
+from infra.access import fitness
 from infra.balancer_kind import BalancerKind
-from infra.cluster.access import fitness
 from infra.config import Needs
 
 

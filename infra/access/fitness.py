@@ -8,9 +8,9 @@ import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
+from infra.access import client
+from infra.access.client import Client, ClientError
 from infra.balancer_kind import BalancerKind
-from infra.cluster.access import client
-from infra.cluster.access.client import Client, ClientError
 from infra.config import Needs
 from infra.finding import Finding, State
 
