@@ -5,7 +5,7 @@ import os
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from google.protobuf import json_format
 from pulumi.runtime.proto import language_pb2
@@ -28,9 +28,9 @@ class Interpreter:
         """Start the interpreter with these arguments; `options` go to `subprocess.Popen`."""
         return subprocess.Popen([str(self.executable), *arguments], env=self.environment, **options)
 
-    def inventory(self) -> dict[str, Any]:
-        """Ask it for its version and the distributions that it can import (see inventory.py)."""
-        process = self.command(str(INVENTORY), stdout=subprocess.PIPE)
+    def inventory(self, what: Literal["plugins", "packages"]) -> dict[str, Any]:
+        """Ask it for its version and the plugins or the packages that it has (see inventory.py)."""
+        process = self.command(str(INVENTORY), what, stdout=subprocess.PIPE)
         output, _ = process.communicate()
         if process.returncode:
             raise RuntimeOptionsError(f"{self.executable} could not list its packages (exit code {process.returncode})")

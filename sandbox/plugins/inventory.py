@@ -1,47 +1,51 @@
-"""Print, as JSON, the version of the interpreter running this file and the distributions it can import.
+"""Print, as JSON, what the interpreter running this file has: its version, pip's, and `plugins` or `packages`.
 
-Run by the language host under the program's interpreter, so it uses the standard library only. The
-object has `python` and `packages`; each package has `name` (normalised as in PEP 503), `version`,
-`required` (some other distribution needs it) and `plugin`: the contents of its pulumi-plugin.json when
-that says it has a resource provider, else null.
+Run by the language host under the program's interpreter, with one of the two words, so it uses the standard library
+only. `plugins` are the installed packages whose pulumi-plugin.json says that they have a resource provider, with its
+contents beside `name` and `version`. `packages` are all distributions, each with `name` (normalised as in PEP 503),
+`version` and `required` (some other distribution needs it); to read them takes three times as long.
 """
 
 import json
 import platform
 import re
-from importlib.metadata import Distribution, distributions
+import sys
+from importlib.metadata import PackageNotFoundError, distributions, version
+from pathlib import Path
 from typing import Any
 
 
-def normalised(name: str) -> str:
-    """Normalise a distribution's name as PEP 503 says."""
-    return re.sub(r"[-_.]+", "-", name).lower()
-
-
-def plugin(distribution: Distribution) -> Any:
-    """Read the package's pulumi-plugin.json; None when it has none or names no resource provider."""
-    package = normalised(distribution.name).replace("-", "_")
-    try:
-        described = json.loads(distribution.locate_file(f"{package}/pulumi-plugin.json").read_text())
-    except FileNotFoundError:
-        return None
-    if not described.get("resource"):
-        return None
-    return {"name": package.removeprefix("pulumi_").replace("_", "-")} | described
+def plugins() -> list[dict[str, Any]]:
+    """List the providers that the installed packages need."""
+    files = sorted(file for folder in sys.path[1:] for file in Path(folder).glob("*/pulumi-plugin.json"))
+    described = {file.parent.name: json.loads(file.read_text()) for file in files}
+    return [
+        {"name": package.removeprefix("pulumi_").replace("_", "-"), "version": version(package), **content}
+        for package, content in described.items()
+        if content.get("resource")
+    ]
 
 
 def packages() -> list[dict[str, Any]]:
     """List every distribution once, by name."""
-    found = {normalised(each.name): each for each in distributions()}
+    found = {_normalised(each.name): each for each in distributions()}
     # What only an extra needs, nobody may need here.
     all_needs = (need for each in found.values() for need in each.requires or () if "extra ==" not in need)
-    needs = (re.split(r"[ ;<>=!~\[(]", need)[0] for need in all_needs)
-    required = {normalised(need) for need in needs}
-    return [
-        {"name": name, "version": each.version, "required": name in required, "plugin": plugin(each)}
-        for name, each in sorted(found.items())
-    ]
+    required = {_normalised(re.split(r"[ ;<>=!~\[(]", need)[0]) for need in all_needs}
+    return [{"name": name, "version": each.version, "required": name in required} for name, each in found.items()]
+
+
+def _normalised(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _pip() -> str:
+    try:
+        return version("pip")
+    except PackageNotFoundError:
+        return ""
 
 
 if __name__ == "__main__":
-    print(json.dumps({"python": platform.python_version(), "packages": packages()}))
+    wanted = {"plugins": plugins, "packages": packages}[sys.argv[1]]()
+    print(json.dumps({"python": platform.python_version(), "pip": _pip(), sys.argv[1]: wanted}))

@@ -66,20 +66,16 @@ class Host(LanguageRuntimeServicer):
         self, request: language_pb2.GetRequiredPackagesRequest, context: grpc.ServicerContext
     ) -> Any:
         """Name the provider, in its exact version, of every installed package that says it has one."""
-        plugins = [
-            (package["plugin"], package["version"])
-            for package in self._interpreter(request.info, context).inventory()["packages"]
-            if package["plugin"]
-        ]
+        plugins = self._interpreter(request.info, context).inventory("plugins")["plugins"]
         return language_pb2.GetRequiredPackagesResponse(
             packages=[
                 plugin_pb2.PackageDependency(
                     kind="resource",
                     name=plugin["name"],
-                    version="v" + plugin.get("version", version).removeprefix("v"),
+                    version="v" + plugin["version"].removeprefix("v"),
                     server=plugin.get("server", ""),
                 )
-                for plugin, version in plugins
+                for plugin in plugins
             ]
         )
 
@@ -90,7 +86,7 @@ class Host(LanguageRuntimeServicer):
         return language_pb2.GetProgramDependenciesResponse(
             dependencies=[
                 language_pb2.DependencyInfo(name=package["name"], version=package["version"])
-                for package in self._interpreter(request.info, context).inventory()["packages"]
+                for package in self._interpreter(request.info, context).inventory("packages")["packages"]
                 if request.transitiveDependencies or not package["required"]
             ]
         )
@@ -98,12 +94,11 @@ class Host(LanguageRuntimeServicer):
     def About(self, request: language_pb2.AboutRequest, context: grpc.ServicerContext) -> Any:  # noqa: N802
         """Say which interpreter and which pip a program would get."""
         chosen = self._interpreter(request.info, context)
-        found = chosen.inventory()
-        pip = next((each["version"] for each in found["packages"] if each["name"] == "pip"), "")
+        found = chosen.inventory("plugins")
         return language_pb2.AboutResponse(
             executable=str(chosen.executable),
             version=found["python"],
-            metadata={"toolchain": "Pip", "toolchainVersion": pip, "typechecker": "None"},
+            metadata={"toolchain": "Pip", "toolchainVersion": found["pip"], "typechecker": "None"},
         )
 
     def RuntimeOptionsPrompts(  # noqa: N802
