@@ -4,7 +4,6 @@ import contextlib
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-import dns.dnssec
 import dns.exception
 import dns.flags
 import dns.message
@@ -175,6 +174,8 @@ def _validated(
     ds = _found(world.ask(above, zone, DS), zone, DS)
     if ds is None:
         return
+    import dns.dnssec  # only where it is needed: cryptography, which it loads, takes a good part of a second
+
     keys = _found(world.ask(own, zone, DNSKEY), zone, DNSKEY)
     for expected in ds:
         for key in keys or ():

@@ -5,8 +5,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
 
 from sandbox.plugins.resource import PluginError
@@ -54,6 +52,10 @@ def connect(config: Properties) -> Aws:
     Credentials come from the environment, endpoints from the input `endpoints`, then from the environment.
     Raises PluginError when there is no region.
     """
+    # Only now: the engine waits for a plugin to start before it starts the next, but not for this.
+    import boto3
+    from botocore.config import Config
+
     session = boto3.Session(region_name=config.get("region"))
     endpoints = {name: url for each in config.get("endpoints") or [] for name, url in each.items() if url}
     style = {"addressing_style": "path"} if config.get("s3UsePathStyle") else {}
