@@ -17,6 +17,9 @@ from tests.e2e.watching import Visits, visited
 
 pytestmark = pytest.mark.timeout(180, func_only=True)
 
+TRIES = 3
+"""What takes seconds is measured as often, and the shortest counts: whatever else the machine does only adds to it."""
+
 LINE = "Ask again, and another pod may answer."
 CHANGED_LINE = f"Ask again, and this line has changed: {secrets.token_hex(4)}."
 """Another one in each session, so that image and ReplicaSet are new even on a sandbox that was tested before."""
@@ -84,14 +87,14 @@ def _image(stack: Stack) -> str:
 
 
 def test_a_second_up_changes_nothing_and_takes_seconds(stack: Stack, times: Times) -> None:
-    done = stack.pulumi("up", "--yes", "--expect-no-changes")
-    times.hold("`pulumi up` with nothing to do", done.seconds, limit=20)
+    seconds = min(stack.pulumi("up", "--yes", "--expect-no-changes").seconds for _ in range(TRIES))
+    times.hold("`pulumi up` with nothing to do", seconds, limit=10)
 
 
 def test_a_preview_takes_seconds(stack: Stack, times: Times) -> None:
-    plan = stack.plan("--expect-no-changes")
-    assert plan.steps == []
-    times.hold("`pulumi preview`", plan.done.seconds, limit=12)
+    plans = [stack.plan("--expect-no-changes") for _ in range(TRIES)]
+    assert [plan.steps for plan in plans] == [[]] * TRIES
+    times.hold("`pulumi preview`", min(plan.done.seconds for plan in plans), limit=8)
 
 
 def test_an_up_after_a_refresh_changes_nothing(stack: Stack) -> None:
