@@ -48,8 +48,8 @@ test-fast: $(VENV)/.installed  ## configuration, graph and stand-ins: seconds, n
 
 test: $(VENV)/.installed check test-fast toolchain  ## the checks and every test, the end-to-end suite on a real `up` last
 	@$(VENV)/bin/python -m pytest -n auto app tests/ops
-	@$(VENV)/bin/python -m pytest -n auto --dist loadscope tests/kops tests/conformance
-	@$(VENV)/bin/python -m pytest tests/eks
+	@$(VENV)/bin/python -m pytest -n auto --dist loadscope tests/loopback tests/kops tests/conformance
+	@$(VENV)/bin/python -m pytest -n auto --dist loadscope tests/eks
 	@$(VENV)/bin/python -m pytest tests/e2e
 
 check: $(VENV)/.installed  ## formatter, linter and type checker

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,7 @@ def outputs(stack: str) -> dict[str, Any]:
     return found
 
 
+@cache
 def project_name() -> str:
     """The name in Pulumi.yaml, with which every key of the configuration begins."""
     return str(yaml.safe_load((PROJECT / "Pulumi.yaml").read_text())["name"])

@@ -28,7 +28,7 @@ from ops import doctor, engine, settings
 from ops.doctor import cloud, images, machine
 from ops.errors import OpsError
 from tests.fast.graph import ROOT, Inputs, changed
-from tests.fast.name_servers import RESOLVER, Server, serving
+from tests.loopback.name_servers import RESOLVER, Server, serving
 
 USER, PASSWORD = "ci", "correct horse"
 DOMAIN = "dev.example.com"

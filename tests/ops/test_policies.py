@@ -14,7 +14,7 @@ from moto.server import ThreadedMotoServer
 from ops.engine import PROJECT
 from sandbox.plugins.aws.plugin import plugin
 from tests.fast.plugin_engine import Resource, engine
-from tests.fast.test_plugin_aws import (
+from tests.loopback.test_plugin_aws import (
     BLOCK,
     BUCKET,
     CERTIFICATE,

@@ -10,7 +10,7 @@ import pytest
 
 from infra import lookup
 from infra.lookup import DelegationError
-from tests.fast.name_servers import RESOLVER, Server, serving
+from tests.loopback.name_servers import RESOLVER, Server, serving
 
 DOMAIN, PARENT, HOST = "dev.example.com", "example.com", "www.dev.example.com"
 OURS = ["ns-1.awsdns-00.test", "ns-2.awsdns-00.test"]
