@@ -3,6 +3,7 @@
 import http.client
 import socket
 import ssl
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -21,15 +22,23 @@ class Answer:
     page: str
 
 
+NEW = 5
+"""Seconds within which a new balancer has an address; ELB's own takes about as long to be found."""
+
+
 def address(host: str) -> str:
-    """The address that the sandbox's name server gives for a host. Raises OSError when it knows none."""
+    """The address that the sandbox's name server gives for a host. Raises OSError when it knows none within NEW."""
     resolver = dns.resolver.Resolver(configure=False)
     resolver.nameservers = [net.NODE_ADDRESS]
     resolver.lifetime = 5.0
-    try:
-        return str(resolver.resolve(host, "A")[0])
-    except dns.exception.DNSException as error:
-        raise OSError(f"{host} has no address: {error}") from error
+    deadline = time.monotonic() + NEW
+    while True:
+        try:
+            return str(resolver.resolve(host, "A")[0])
+        except dns.exception.DNSException as error:
+            if time.monotonic() > deadline:
+                raise OSError(f"{host} has no address: {error}") from error
+        time.sleep(0.5)
 
 
 def visit(url: str, *, authority: Path) -> Answer:
