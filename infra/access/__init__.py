@@ -5,7 +5,6 @@ from typing import Any
 
 import pulumi
 from pulumi.dynamic import CheckFailure, CheckResult, CreateResult, DiffResult, Resource, ResourceProvider
-from pulumi.runtime import rpc
 
 from infra.access import fitness
 from infra.balancer_kind import BalancerKind
@@ -40,8 +39,8 @@ class _AccessProvider(ResourceProvider):
     def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
         """Examine the cluster, and drop the kubeconfig: the state needs no other copy, nor a new one any step."""
         kubeconfig = news.pop("kubeconfig")
-        # A secret that is not known yet comes as an object of the SDK's, not as the word for it.
-        if kubeconfig == rpc.UNKNOWN or not isinstance(kubeconfig, str):
+        # What is not known yet comes as an object of the SDK's.
+        if not isinstance(kubeconfig, str):
             return CheckResult(news, [])
         needs = Needs(**{**news["needs"], "balancer": BalancerKind(news["needs"]["balancer"])})
         # By no property: Pulumi would show its value.

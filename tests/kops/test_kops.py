@@ -184,10 +184,11 @@ def test_the_plan_is_an_input_of_the_applied_resource_only_when_something_change
 
 
 def test_a_plan_waits_for_what_only_an_up_knows(world: World) -> None:
-    unknown = world.props() | {"manifests": rpc.UNKNOWN, "hash": rpc.UNKNOWN}
+    later = rpc.deserialize_property(rpc.UNKNOWN, keep_unknowns=True)  # as a provider is given it
+    unknown = world.props() | {"manifests": later, "hash": later}
     assert APPLIED.check({}, unknown).inputs["plan"] == {}
     assert SPEC.check({}, unknown).inputs["hash"] == rpc.UNKNOWN
-    without_bucket = world.props(store=rpc.UNKNOWN)
+    without_bucket = world.props(store=later)
     assert APPLIED.check({}, without_bucket).inputs["plan"]["create"]
 
 

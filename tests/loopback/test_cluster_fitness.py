@@ -415,4 +415,4 @@ def test_every_reason_stops_a_preview_at_once_and_says_what_to_do() -> None:
 
 
 def test_a_cluster_that_is_yet_to_be_made_stops_nobody() -> None:
-    assert checked(rpc.UNKNOWN)[1] == []
+    assert checked(rpc.deserialize_property(rpc.UNKNOWN, keep_unknowns=True))[1] == []

@@ -54,7 +54,7 @@ class SpecProvider(_KopsProvider):
     def check(self, _olds: Inputs, news: Inputs) -> CheckResult:
         """Refuse a kops that is missing or too old, at preview; add the hash."""
         documents = news["manifests"]
-        if documents == rpc.UNKNOWN:
+        if not _known(documents):
             return CheckResult({**news, "hash": rpc.UNKNOWN}, [])
         [cluster] = [each for each in manifests.parse(documents) if each["kind"] == "Cluster"]
         problem = command.unfit(cluster["spec"]["kubernetesVersion"])
@@ -97,11 +97,11 @@ class AppliedProvider(_KopsProvider):
 
     def check(self, olds: Inputs, news: Inputs) -> CheckResult:
         """Add what kops plans, when the spec is another than the one applied last, or `apply` is."""
-        if news["hash"] == rpc.UNKNOWN or news["manifests"] == rpc.UNKNOWN:
+        if not _known(news["hash"]) or not _known(news["manifests"]):
             return CheckResult({**news, "plan": {}}, [])
         if olds and all(olds.get(key) == news[key] for key in ("hash", "apply")):
             return CheckResult({**news, "plan": olds.get("plan", {})}, [])
-        known = {**news, "store": "" if news["store"] == rpc.UNKNOWN else news["store"]}
+        known = {**news, "store": news["store"] if _known(news["store"]) else ""}
         return CheckResult({**news, "plan": plan.make(_kops(known), news["manifests"])}, [])
 
     def create(self, props: Inputs) -> CreateResult:
@@ -242,6 +242,11 @@ class Ready(pulumi.dynamic.Resource, module="ejemplo-django", name="KopsReady"):
         }
         secret = pulumi.ResourceOptions(additional_secret_outputs=["kubeconfig"])
         super().__init__(ReadyProvider(), name, {**place, **given}, pulumi.ResourceOptions.merge(opts, secret))
+
+
+def _known(value: object) -> bool:
+    """Whether a text is there already: in a preview, an object of the SDK's stands for one that is not."""
+    return isinstance(value, str)
 
 
 def _kops(props: Inputs) -> Kops:
