@@ -60,7 +60,8 @@ def _line(environ: WSGIEnvironment) -> dict[str, Any] | None:
         form = dict(parse_qsl(body.decode()))
         operation, given = form.get("Action", ""), form
     else:
-        path = unquote(environ.get("PATH_INFO", "")).rstrip("/")
+        # As it was sent: in what is decoded, an ARN's own slashes look like the path's.
+        path = environ["RAW_URI"].partition("?")[0].rstrip("/")
         operation, given = _by_path(service, environ["REQUEST_METHOD"], path, query)
         given = {**_object(body), **given}
     names = {key: value for key, value in given.items() if isinstance(value, str) and _is_name(key)}
@@ -92,7 +93,7 @@ def _by_path(service: str, method: str, path: str, query: Mapping[str, str]) -> 
     """Find the operation whose path fits, the one with most of the query's words first."""
     for operation, wanted, pattern, words in _paths(service):
         if wanted == method and words <= query.keys() and (found := pattern.fullmatch(path)):
-            return operation, found.groupdict()
+            return operation, {name: unquote(value) for name, value in found.groupdict().items()}
     return "", {}
 
 

@@ -6,16 +6,14 @@ from base64 import b64decode, b64encode
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from moto.iam.access_control import IAMPolicy, PermissionResult
 
 from sandbox import layout as net
 from sandbox.layout import Layout
-from tests.e2e import cloud
+from tests.e2e import cloud, rights
 from tests.e2e.site import Answer, Site, ask, connect, trusting
 from tests.e2e.stack import Stack
 from tests.e2e.waiting import eventually
@@ -25,9 +23,6 @@ pytestmark = pytest.mark.timeout(300, func_only=True)
 NAME = "shop"
 KEY = "THE-DEPLOYMENT"
 """The access key of the stack's own deployments, by which their calls are told from all others."""
-
-PLACES = {"DOMAIN": f"{NAME}.example.test", "ACCOUNT": "*", "REPOSITORY": cloud.REPOSITORY}
-"""What is put into the policies in the place of these words."""
 
 SHORT = 20
 """Seconds that a password lasts where a test waits for its end."""
@@ -78,7 +73,9 @@ def test_the_site_answers_from_an_image_that_no_secret_pulled(shop: Stack, image
     secrets = shop.objects("secrets", f"--namespace={NAME}")["items"]
     assert [each for each in secrets if each["type"] == "kubernetes.io/dockerconfigjson"] == []
     assert shop.outputs()["pullSecret"] == ""
-    assert Site(host=f"ejemplo-django.{NAME}.example.test", ca=layout.ca).ask("/readyz").status == 200
+    # A new balancer is in service within seconds.
+    site = Site(host=f"ejemplo-django.{NAME}.example.test", ca=layout.ca)
+    assert eventually(site.page, within=30).status == 200
 
 
 def test_the_next_run_gets_another_password_and_changes_nothing(shop: Stack) -> None:
@@ -189,67 +186,11 @@ def test_the_policies_allow_every_call_of_the_deployments_and_have_a_use_for_eac
     shop: Stack, layout: Layout
 ) -> None:
     shop.change("destroy")
-    calls = [each for line in layout.aws_calls.read_text().splitlines() if (each := json.loads(line))["who"] == KEY]
-    asked = {right(each) for each in calls}
-    assert {"route53:CreateHostedZone", "s3:DeleteBucket", "ecr:DeleteRepository"} <= {action for action, _ in asked}
-    statements = [each for name in ("deploy", "deploy-ecr") for each in statements_of(layout.checkout, name)]
-    refused = {(action, arn) for action, arn in asked if not any(allows(each, action, arn) for each in statements)}
-    assert refused == set()
-    unused = {each["Sid"] for each in statements if not any(allows(each, action, arn) for action, arn in asked)}
-    page = (layout.checkout / "docs" / "clusters.md").read_text()
-    explained = dict(re.findall(r"^\| `(\w+)` \| .* \| (.*) \|$", page, flags=re.MULTILINE))
-    assert unused == {sid for sid, seen in explained.items() if seen != "yes" and sid in {s["Sid"] for s in statements}}
-
-
-RIGHTS = {
-    "CopyObject": "PutObject",
-    "DeleteBucketEncryption": "PutEncryptionConfiguration",
-    "DeleteBucketOwnershipControls": "PutBucketOwnershipControls",
-    "DeleteObjects": "DeleteObjectVersion",
-    "DeletePublicAccessBlock": "PutBucketPublicAccessBlock",
-    "GetBucketEncryption": "GetEncryptionConfiguration",
-    "GetPublicAccessBlock": "GetBucketPublicAccessBlock",
-    "HeadBucket": "ListBucket",
-    "ListObjectVersions": "ListBucketVersions",
-    "ListObjectsV2": "ListBucket",
-    "PutBucketEncryption": "PutEncryptionConfiguration",
-    "PutPublicAccessBlock": "PutBucketPublicAccessBlock",
-    "DeleteBucketTagging": "PutBucketTagging",
-}
-"""S3's operations that want a right of another name
-(https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html)."""
-
-
-def right(call: dict[str, Any]) -> tuple[str, str]:
-    """The right that a call wants, and the ARN of what it is about."""
-    service, operation, names = call["service"], call["operation"], call["names"]
-    assert operation, f"unknown to botocore: {call}"
-    if service == "s3":
-        key = f"/{names['Key']}" if "Key" in names else "/*" if operation == "DeleteObjects" else ""
-        return f"s3:{RIGHTS.get(operation, operation)}", f"arn:aws:s3:::{names['Bucket']}{key}"
-    arn = names.get("CertificateArn") or names.get("resourceArn")
-    if service == "route53":
-        zone = names.get("HostedZoneId") or names.get("ResourceId") or names.get("Id", "")
-        arn = f"arn:aws:route53:::{'change' if operation == 'GetChange' else 'hostedzone'}/{zone}" if zone else "*"
-    if service == "ecr" and "repositoryName" in names:
-        arn = f"arn:aws:ecr:{net.REGION}:123:repository/{names['repositoryName']}"
-    if operation == "DescribeRepositories":
-        arn = f"arn:aws:ecr:{net.REGION}:123:repository/{cloud.REPOSITORY}"
-    if operation == "RequestCertificate":
-        arn = f"arn:aws:acm:{net.REGION}:123:certificate/*"
-    return f"{service}:{operation}", arn or "*"
-
-
-def statements_of(checkout: Path, name: str) -> list[dict[str, Any]]:
-    text = (checkout / "ops" / "policies" / f"{name}.json").read_text()
-    for word, place in PLACES.items():
-        text = text.replace(word, place)
-    statements: list[dict[str, Any]] = json.loads(text)["Statement"]
-    return statements
-
-
-def allows(statement: dict[str, Any], action: str, arn: str) -> bool:
-    """Whether it does by its actions and resources; conditions are about what moto does not know."""
-    only = {key: value for key, value in statement.items() if key != "Condition"}
-    policy = IAMPolicy(json.dumps({"Version": "2012-10-17", "Statement": [only]}))
-    return policy.is_action_permitted(action, arn) is PermissionResult.PERMITTED
+    asked = rights.calls(layout, who=KEY)
+    assert {"CreateHostedZone", "DeleteBucket", "DeleteRepository"} <= {each["operation"] for each in asked}
+    rights.hold(
+        asked,
+        checkout=layout.checkout,
+        policies=("deploy", "deploy-ecr"),
+        places={"DOMAIN": f"{NAME}.example.test", "REPOSITORY": cloud.REPOSITORY},
+    )

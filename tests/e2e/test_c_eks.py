@@ -12,7 +12,7 @@ import yaml
 
 from sandbox import environment
 from sandbox.layout import Layout
-from tests.e2e import cloud
+from tests.e2e import cloud, rights
 from tests.e2e.site import Site, addresses
 from tests.e2e.stack import Done, Stack
 from tests.e2e.waiting import eventually
@@ -22,6 +22,9 @@ pytestmark = pytest.mark.timeout(300, func_only=True)
 NAME = environment.STACKS["eks"]
 CLUSTER, NAMESPACE = "local-eks", "eks"
 """As Pulumi.local-eks.yaml has them."""
+
+USER = "sandbox"
+"""The access key of the sandbox's own user, who deploys."""
 
 VIEW = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSViewPolicy"
 
@@ -35,6 +38,8 @@ class Eks:
     stack: Stack
     site: Site
     done: Done
+    asked: list[rights.Call]
+    """What `up` asked of AWS."""
     before: dict[str, list[str]]
     kubeconfig: dict[str, Any]
     kubeconfig_file: str
@@ -49,7 +54,9 @@ class Eks:
 def eks(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Eks]:
     """Bring it up, and at the end remove the stack and its namespace."""
     before, own = cloud.of_a_cluster(), replace(stack, name=NAME)
+    earlier = len(rights.calls(stack.layout, who=USER))
     done = stack.sandbox("up", "--driver", "eks")
+    asked = rights.calls(stack.layout, who=USER)[earlier:]
     text = own.pulumi("stack", "output", "kubeconfig", "--show-secrets").out
     file = tmp_path_factory.mktemp("eks") / "kubeconfig"
     file.write_text(text)
@@ -59,6 +66,7 @@ def eks(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Eks]
         stack=own,
         site=Site(host=host, ca=stack.layout.ca),
         done=done,
+        asked=asked,
         before=before,
         kubeconfig=yaml.safe_load(text),
         kubeconfig_file=str(file),
@@ -94,9 +102,13 @@ def test_the_other_stack_goes_on_beside_it(eks: Eks, site: Site) -> None:
     assert not addresses(site.host) & addresses(eks.site.host)
 
 
-def test_nothing_is_left_to_do(eks: Eks) -> None:
+def test_nothing_is_left_to_do_and_who_only_reads_may_find_out(eks: Eks, layout: Layout) -> None:
+    earlier = len(rights.calls(layout, who=USER))
     assert eks.stack.change("refresh", "--expect-no-changes").steps == []
     assert eks.stack.plan("--expect-no-changes").steps == []
+    asked = rights.calls(layout, who=USER)[earlier:]
+    assert {"DescribeCluster", "GetHostedZone"} <= {each["operation"] for each in asked}
+    assert rights.refused(asked, checkout=layout.checkout, policies=("preview",), places={}) == set()
 
 
 def test_the_cluster_has_the_sandboxs_node(eks: Eks) -> None:
@@ -204,9 +216,20 @@ def test_a_renewed_authority_changes_the_kubeconfig_and_nothing_in_the_cluster(
     assert not [what for _, what in change.steps if "replace" in what or what in ("create", "delete")]
 
 
-def test_destroy_leaves_nothing_in_aws_or_in_the_cluster(eks: Eks) -> None:
+def test_destroy_leaves_nothing_in_aws_or_in_the_cluster_and_the_policies_allow_every_call(
+    eks: Eks, layout: Layout
+) -> None:
     assert cloud.of_a_cluster() != eks.before
+    earlier = len(rights.calls(layout, who=USER))
     eks.stack.change("destroy")
+    asked = [*eks.asked, *rights.calls(layout, who=USER)[earlier:]]
+    assert {"CreateCluster", "CreateNodegroup", "DeleteCluster", "DeleteVpc"} <= {each["operation"] for each in asked}
+    rights.hold(
+        asked,
+        checkout=layout.checkout,
+        policies=("deploy", "deploy-eks"),
+        places={"DOMAIN": "eks.example.test", "CLUSTER": CLUSTER},
+    )
     assert eks.stack.resources() == set()
 
     def gone() -> None:

@@ -93,7 +93,7 @@ def may(action: str, resource: str = "*") -> bool:
 
 def test_of_all_that_the_services_can_do_the_role_may_do_nothing_but_read() -> None:
     session = botocore.session.get_session()
-    services = ("acm", "ec2", "ecr", "elb", "iam", "kms", "route53", "s3", "secretsmanager", "sts")
+    services = ("acm", "ec2", "ecr", "eks", "elb", "iam", "kms", "logs", "route53", "s3", "secretsmanager", "sts")
     actions = [
         f"{service}:{operation}"
         for service in services
