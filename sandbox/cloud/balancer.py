@@ -143,18 +143,18 @@ class _DataPlane:
         balancers = [*elb.classic(self._elb), *elb.network(self._elbv2)]
         held = {balancer.dns_name: self._address(balancer) for balancer in balancers}
         config = _GLOBAL + "".join(self._render(balancer, held[balancer.dns_name]) for balancer in balancers)
-        if config == self._applied:
-            return
-        self._listen_on(set(held.values()))
-        CONFIG.write_text(config)
-        subprocess.run(["haproxy", "-c", "-q", "-f", str(CONFIG)], check=True)
-        self._haproxy.send_signal(signal.SIGUSR2)  # new workers take over, the old ones end their requests
-        self._applied = config
+        if config != self._applied:
+            self._listen_on(set(held.values()))
+            CONFIG.write_text(config)
+            subprocess.run(["haproxy", "-c", "-q", "-f", str(CONFIG)], check=True)
+            self._haproxy.send_signal(signal.SIGUSR2)  # new workers take over, the old ones end their requests
+            self._applied = config
+            print(
+                f"applied: {', '.join(f'{name} at {address}' for name, address in held.items()) or 'nothing'}",
+                flush=True,
+            )
+        # Each time: a process before this one may have ended between the two.
         self._forget_interfaces(set(held))
-        print(
-            f"applied: {', '.join(f'{name} at {address}' for name, address in held.items()) or 'nothing'}",
-            flush=True,
-        )
 
     def ended(self) -> int | None:
         """Haproxy's exit status, or None while it runs."""

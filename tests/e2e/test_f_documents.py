@@ -40,6 +40,9 @@ TRANSLATIONS = {"docs/tutorial.es.md": "docs/tutorial.md"}
 
 PLAYED = [page for page in PAGES if page not in TRANSLATIONS and commands(page, "console", "console fails")]
 
+OF_MAKE = {"MAKEFLAGS", "MAKELEVEL", "MFLAGS"}
+"""By which a make within another one knows that it is, and says so; the suite itself is run by one."""
+
 KEPT = (".sandbox", ".venv")
 """What is not copied: the sandbox at work, and the packages."""
 
@@ -151,7 +154,7 @@ def play(page: tuple[Command, ...], *, layout: Layout, folder: Path) -> Iterator
         # `timeout` ends all of it, an engine in order; what was said until then is still to be had.
         ["timeout", str(WITHIN), "unshare", "--mount", "--propagation=private", "sh", "-c", inside],
         stdin=subprocess.DEVNULL,
-        env=os.environ | {"COLUMNS": "200"},
+        env={name: value for name, value in os.environ.items() if name not in OF_MAKE} | {"COLUMNS": "200"},
         capture_output=True,
         text=True,
         check=False,
