@@ -152,7 +152,7 @@ class Settings:
     namespace: str
     """The one in the cluster, which must exist."""
     protect: bool
-    """Whether Pulumi refuses to delete the zone and the state bucket, and AWS while they are not empty."""
+    """Whether Pulumi refuses to delete zone, state bucket and repository, and AWS while they are not empty."""
     aws: Aws
     cluster: ClusterSettings
     registry: RegistrySettings

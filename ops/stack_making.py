@@ -95,7 +95,7 @@ def secrets_provider(text: str, *, backend: str) -> str | None:
     named = parts.scheme == "awskms" and parts.netloc + parts.path and "region=" in parts.query
     if text in ("passphrase", *own) or named:
         return None
-    return " or ".join([*own, "passphrase", "a KMS key such as awskms://alias/pulumi?region=us-east-1"])
+    return " or ".join([*own, "passphrase", "a KMS key such as awskms://alias/acme-pulumi-state?region=us-east-1"])
 
 
 def _prepare(backend: str, settings: Aws, undo: ExitStack) -> None:

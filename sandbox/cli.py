@@ -1,4 +1,4 @@
-"""The command line: `python -m sandbox up`, `down`, `status`, `preview`; the Makefile is a short name for each."""
+"""The command line: `python -m sandbox --help` lists it; the Makefile has a short name for each."""
 
 import os
 import shutil

@@ -61,11 +61,6 @@ class EksSettings:
     addons: Mapping[str, str]
     """The version of each add-on."""
 
-    @property
-    def platform(self) -> str:
-        """What the nodes run: linux/amd64 or linux/arm64."""
-        return checks.machine_platform(self.nodes[0].machine_type)
-
 
 def read(section: Section, *, region: str, platform: str) -> EksSettings:
     """Read the settings of the driver `eks`, for a cluster in the region and an image of the platform."""

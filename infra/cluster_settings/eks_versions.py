@@ -27,6 +27,6 @@ ADDONS: Mapping[str, Mapping[str, str]] = {
     "1.35": {**_SAME, "kube-proxy": "v1.35.3-eksbuild.13", "coredns": "v1.14.3-eksbuild.3"},
     "1.36": {**_SAME, "kube-proxy": "v1.36.0-eksbuild.14", "coredns": "v1.14.3-eksbuild.3"},
 }
-"""By Kubernetes version, those that EKS supports on 2026-11-23: 1.31 leaves its extended support on 2026-11-26
+"""By Kubernetes version, those that EKS goes on supporting: 1.31 leaves its extended support on 2026-11-26
 (https://docs.aws.amazon.com/eks/latest/userguide/kubernetes-versions.html). kube-proxy and CoreDNS as the pages
 managing-kube-proxy and managing-coredns of the same guide listed them in 2026; the others as in use with 1.36 then."""

@@ -71,11 +71,6 @@ class KopsSettings:
     balancer: BalancerKind
     """What the cluster makes of a Service of type LoadBalancer."""
 
-    @property
-    def platform(self) -> str:
-        """What the nodes run: linux/amd64 or linux/arm64."""
-        return checks.machine_platform(self.nodes[0].machine_type)
-
 
 def read(section: Section, *, region: str, domain: str, platform: str) -> KopsSettings:
     """Read the settings of the driver `kops`, for a cluster in the region and an image of the platform."""

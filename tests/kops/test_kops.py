@@ -298,7 +298,6 @@ def test_a_slow_cluster_is_waited_for_and_no_longer_than_told(world: World) -> N
     world.order(boot=4 * 60)
     READY.create(props)
     world.order(boot=6 * 60)
-    APPLIED.update(NAME, props, props | {"documents": NEWER})
     SPEC.update(NAME, props, world.props(documents=NEWER))
     APPLIED.update(NAME, props, world.props(documents=NEWER))
     with pytest.raises(KopsError, match="wait time exceeded"):
