@@ -32,7 +32,9 @@ def packages() -> list[dict[str, Any]]:
     # What only an extra needs, nobody may need here.
     all_needs = (need for each in found.values() for need in each.requires or () if "extra ==" not in need)
     required = {_normalised(re.split(r"[ ;<>=!~\[(]", need)[0]) for need in all_needs}
-    return [{"name": name, "version": each.version, "required": name in required} for name, each in found.items()]
+    return [
+        {"name": name, "version": each.version, "required": name in required} for name, each in sorted(found.items())
+    ]
 
 
 def _normalised(name: str) -> str:
