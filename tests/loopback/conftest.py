@@ -1,4 +1,4 @@
-"""What the tests of the stand-in for AWS share: a moto server on loopback, and a look at it behind Pulumi's back."""
+"""What the tests of the stand-in for AWS share: a moto server on loopback, the stand-in, and a look behind its back."""
 
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -6,7 +6,12 @@ from typing import Any
 
 import boto3
 import pytest
+import requests
 from moto.server import ThreadedMotoServer
+
+from sandbox.plugins.aws.plugin import plugin
+from tests.fast.plugin_engine import Engine, engine
+from tests.loopback.aws_provider import settled
 
 
 @pytest.fixture(scope="module")
@@ -31,3 +36,17 @@ def by_hand(endpoint: str) -> Callable[[str], Any]:
         return boto3.client(service, region_name="us-east-1", endpoint_url=endpoint)
 
     return client
+
+
+@pytest.fixture(scope="module")
+def configured(endpoint: str) -> Iterator[Engine]:
+    """The stand-in, with a default tag."""
+    with engine(plugin(), **settled(endpoint, app="ejemplo")) as speaking:
+        yield speaking
+
+
+@pytest.fixture
+def aws(endpoint: str, configured: Engine) -> Engine:
+    """The stand-in before an AWS in which nothing is."""
+    requests.post(f"{endpoint}/moto-api/reset", timeout=30).raise_for_status()
+    return configured

@@ -1,13 +1,11 @@
 """The stand-in for pulumi-resource-aws, driven over its protocol, against a moto server on loopback."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import boto3
 import grpc
 import pytest
-import requests
 from botocore.config import Config
 from moto import settings
 
@@ -15,6 +13,7 @@ from sandbox.plugins.aws.client import doing
 from sandbox.plugins.aws.plugin import plugin
 from sandbox.plugins.resource import PluginError
 from tests.fast.plugin_engine import UNKNOWN, Engine, RefusedError, Resource, engine
+from tests.loopback.aws_provider import settled
 
 ZONE, RECORD = "aws:route53/zone:Zone", "aws:route53/record:Record"
 CERTIFICATE = "aws:acm/certificate:Certificate"
@@ -25,31 +24,6 @@ BLOCK = "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock"
 ENCRYPTION = "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration"
 OWNERSHIP = "aws:s3/bucketOwnershipControls:BucketOwnershipControls"
 BALANCERS = "aws:elb/getHostedZoneId:getHostedZoneId"
-
-
-def settled(endpoint: str, *, region: str = "us-east-1", **tags: str) -> dict[str, Any]:
-    """Provider inputs as the SDK sends them: what is no string is JSON text."""
-    services = dict.fromkeys(("route53", "acm", "s3"), endpoint)
-    return {
-        "region": region,
-        "endpoints": json.dumps([services]),
-        "s3UsePathStyle": "true",
-        "skipCredentialsValidation": "true",
-        "defaultTags": json.dumps({"tags": tags}),
-    }
-
-
-@pytest.fixture(scope="module")
-def configured(endpoint: str) -> Iterator[Engine]:
-    with engine(plugin(), **settled(endpoint, app="ejemplo")) as speaking:
-        yield speaking
-
-
-@pytest.fixture
-def aws(endpoint: str, configured: Engine) -> Engine:
-    """The stand-in before an AWS in which nothing is."""
-    requests.post(f"{endpoint}/moto-api/reset", timeout=5).raise_for_status()
-    return configured
 
 
 @pytest.fixture

@@ -1,16 +1,14 @@
 """The stand-in for pulumi-resource-aws: health checks, topics, alarms, against a moto server on loopback."""
 
-import json
-from collections.abc import Iterator
 from typing import Any
 
 import grpc
 import pytest
-import requests
 from moto.core.models import DEFAULT_ACCOUNT_ID
 
 from sandbox.plugins.aws.plugin import plugin
 from tests.fast.plugin_engine import UNKNOWN, Engine, RefusedError, engine
+from tests.loopback.aws_provider import settled
 
 HEALTH_CHECK = "aws:route53/healthCheck:HealthCheck"
 TOPIC = "aws:sns/topic:Topic"
@@ -39,29 +37,6 @@ DOWN = {
         f"arn:aws:sns:us-east-1:{DEFAULT_ACCOUNT_ID}:two",
     ],
 }
-
-
-def settled(endpoint: str, **tags: str) -> dict[str, Any]:
-    """Provider inputs as the SDK sends them: what is no string is JSON text."""
-    services = dict.fromkeys(("route53", "sns", "cloudwatch"), endpoint)
-    return {
-        "region": "us-east-1",
-        "endpoints": json.dumps([services]),
-        "defaultTags": json.dumps({"tags": tags}),
-    }
-
-
-@pytest.fixture(scope="module")
-def configured(endpoint: str) -> Iterator[Engine]:
-    with engine(plugin(), **settled(endpoint, app="ejemplo")) as speaking:
-        yield speaking
-
-
-@pytest.fixture
-def aws(endpoint: str, configured: Engine) -> Engine:
-    """The stand-in before an AWS in which nothing is."""
-    requests.post(f"{endpoint}/moto-api/reset", timeout=5).raise_for_status()
-    return configured
 
 
 def test_a_health_check_asks_what_the_program_says(aws: Engine, by_hand: Any) -> None:

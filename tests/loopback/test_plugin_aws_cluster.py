@@ -1,16 +1,12 @@
 """The stand-in's types around a cluster: network, launch template, roles, keys, logs; against moto on loopback."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import grpc
 import pytest
-import requests
 
-from sandbox.plugins.aws.client import SERVICES
-from sandbox.plugins.aws.plugin import plugin
-from tests.fast.plugin_engine import Engine, RefusedError, Resource, engine
+from tests.fast.plugin_engine import Engine, RefusedError, Resource
 
 VPC, SUBNET = "aws:ec2/vpc:Vpc", "aws:ec2/subnet:Subnet"
 INTERNET, NAT, EIP = "aws:ec2/internetGateway:InternetGateway", "aws:ec2/natGateway:NatGateway", "aws:ec2/eip:Eip"
@@ -23,24 +19,6 @@ TRUST = {
     "Version": "2012-10-17",
     "Statement": [{"Effect": "Allow", "Principal": {"Service": "eks.amazonaws.com"}, "Action": ["sts:AssumeRole"]}],
 }
-
-
-@pytest.fixture(scope="module")
-def configured(endpoint: str) -> Iterator[Engine]:
-    settled = {
-        "region": "us-east-1",
-        "endpoints": json.dumps([dict.fromkeys(SERVICES, endpoint)]),
-        "defaultTags": json.dumps({"tags": {"app": "ejemplo"}}),
-    }
-    with engine(plugin(), **settled) as speaking:
-        yield speaking
-
-
-@pytest.fixture
-def aws(endpoint: str, configured: Engine) -> Engine:
-    """The stand-in before an AWS in which nothing is."""
-    requests.post(f"{endpoint}/moto-api/reset", timeout=30).raise_for_status()
-    return configured
 
 
 @pytest.fixture

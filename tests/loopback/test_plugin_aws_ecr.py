@@ -1,16 +1,13 @@
 """The stand-in for pulumi-resource-aws: ECR, against a moto server on loopback."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import grpc
 import pytest
-import requests
 from moto.core.models import DEFAULT_ACCOUNT_ID
 
-from sandbox.plugins.aws.plugin import plugin
-from tests.fast.plugin_engine import UNKNOWN, Engine, RefusedError, Resource, engine
+from tests.fast.plugin_engine import UNKNOWN, Engine, RefusedError, Resource
 
 REPOSITORY, LIFECYCLE = "aws:ecr/repository:Repository", "aws:ecr/lifecyclePolicy:LifecyclePolicy"
 TOKEN, IMAGES = "aws:ecr/getAuthorizationToken:getAuthorizationToken", "aws:ecr/getImages:getImages"
@@ -33,19 +30,6 @@ RULE = {
     "action": {"type": "expire"},
 }
 MANIFEST = {"schemaVersion": 2, "mediaType": "application/vnd.docker.distribution.manifest.v2+json", "layers": []}
-
-
-@pytest.fixture
-def aws(endpoint: str) -> Iterator[Engine]:
-    """The stand-in before an AWS in which nothing is."""
-    requests.post(f"{endpoint}/moto-api/reset", timeout=5).raise_for_status()
-    given = {
-        "region": "us-east-1",
-        "endpoints": json.dumps([{"ecr": endpoint}]),
-        "defaultTags": json.dumps({"tags": {"app": "ejemplo"}}),
-    }
-    with engine(plugin(), **given) as speaking:
-        yield speaking
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from moto.server import ThreadedMotoServer
 from ops.engine import PROJECT
 from sandbox.plugins.aws.plugin import plugin
 from tests.fast.plugin_engine import Resource, engine
+from tests.loopback.aws_provider import settled
 from tests.loopback.test_plugin_aws import (
     BLOCK,
     BUCKET,
@@ -22,7 +23,6 @@ from tests.loopback.test_plugin_aws import (
     OWNERSHIP,
     POLICY,
     VERSIONING,
-    settled,
 )
 
 PREVIEW = (PROJECT / "ops/policies/preview.json").read_text()
