@@ -15,12 +15,12 @@ from unittest import mock
 import boto3
 import requests
 import yaml
-from moto.server import ThreadedMotoServer
 
 from infra.balancer_kind import BalancerKind
 from infra.cluster.kops import command, manifests
 from infra.cluster_settings.kops import ControlPlane, KopsSettings
 from infra.cluster_settings.machines import NodeGroup
+from tests.aws_server import aws_server
 
 ROOT = Path(__file__).parents[2]
 STAND_IN = ROOT / "tests" / "standins" / "kops"
@@ -91,14 +91,10 @@ def s3(endpoint: str | None) -> Any:
 @contextmanager
 def moto() -> Iterator[str]:
     """Run moto's server with an empty bucket for the store; gives its address."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    address = f"http://{host}:{port}"
-    # What it keeps belongs to the process: a server before this one may have left something.
-    requests.post(f"{address}/moto-api/reset", timeout=30).raise_for_status()
-    yield address
-    server.stop()
+    with aws_server() as address:
+        # A server before this one may have left something.
+        requests.post(f"{address}/moto-api/reset", timeout=30).raise_for_status()
+        yield address
 
 
 @contextmanager

@@ -7,9 +7,9 @@ from typing import Any
 import boto3
 import pytest
 import requests
-from moto.server import ThreadedMotoServer
 
 from sandbox.plugins.aws.plugin import plugin
+from tests.aws_server import aws_server
 from tests.fast.plugin_engine import Engine, engine
 from tests.loopback.aws_provider import settled
 
@@ -17,14 +17,10 @@ from tests.loopback.aws_provider import settled
 @pytest.fixture(scope="module")
 def endpoint() -> Iterator[str]:
     """Where AWS is; the credentials for it are in the environment."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    with pytest.MonkeyPatch.context() as environment:
+    with aws_server() as address, pytest.MonkeyPatch.context() as environment:
         environment.setenv("AWS_ACCESS_KEY_ID", "test")
         environment.setenv("AWS_SECRET_ACCESS_KEY", "test")
-        yield f"http://{host}:{port}"
-    server.stop()
+        yield address
 
 
 @pytest.fixture(scope="module")

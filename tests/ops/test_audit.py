@@ -9,13 +9,13 @@ from typing import Any
 import boto3
 import pytest
 import requests
-from moto.server import ThreadedMotoServer
 
 from infra.config import Aws
 from ops import audit, leftovers, teardown
 from ops.errors import OpsError
 from ops.leftovers import Left
 from ops.traces import Object, Traces, balancers
+from tests.aws_server import aws_server
 from tests.fast.api_server import World, api_server
 
 DOMAIN, CLUSTER = "dev.example.com", "useast1.dev.example.com"
@@ -27,14 +27,10 @@ SECRET = "kubernetes:core/v1:Secret"
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
-    running = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    running.start()
-    host, port = running.get_host_and_port()
-    with pytest.MonkeyPatch.context() as environment:
+    with aws_server() as address, pytest.MonkeyPatch.context() as environment:
         environment.setenv("AWS_ACCESS_KEY_ID", "test")
         environment.setenv("AWS_SECRET_ACCESS_KEY", "test")
-        yield f"http://{host}:{port}"
-    running.stop()
+        yield address
 
 
 @pytest.fixture

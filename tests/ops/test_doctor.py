@@ -15,7 +15,6 @@ import boto3
 import pytest
 import requests
 import yaml
-from moto.server import ThreadedMotoServer
 
 from infra.cluster_settings import eks as eks_settings
 from infra.cluster_settings import existing as existing_settings
@@ -27,6 +26,7 @@ from infra.reading import Section
 from ops import doctor, engine, settings
 from ops.doctor import cloud, images, machine
 from ops.errors import OpsError
+from tests.aws_server import aws_server
 from tests.fast.graph import ROOT, Inputs, changed
 from tests.loopback.name_servers import RESOLVER, Server, serving
 
@@ -327,11 +327,8 @@ def test_a_registry_that_nobody_reaches_is_named(closed: str, monkeypatch: pytes
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
-    running = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    running.start()
-    host, port = running.get_host_and_port()
-    yield f"http://{host}:{port}"
-    running.stop()
+    with aws_server() as address:
+        yield address
 
 
 @pytest.fixture

@@ -9,10 +9,10 @@ import grpc
 import pytest
 import requests
 from moto.iam.access_control import IAMPolicy, PermissionResult
-from moto.server import ThreadedMotoServer
 
 from ops.engine import PROJECT
 from sandbox.plugins.aws.plugin import plugin
+from tests.aws_server import aws_server
 from tests.fast.plugin_engine import Resource, engine
 from tests.loopback.aws_provider import settled
 from tests.loopback.test_plugin_aws import (
@@ -32,11 +32,8 @@ NAME = "clusters.dev.example.com"
 @pytest.fixture(scope="module")
 def endpoint() -> Iterator[str]:
     """An AWS that asks who one is, from `enforced` on."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    with aws_server() as address:
+        yield address
 
 
 @pytest.fixture
