@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from pathlib import Path
 
-from sandbox import configs, images, machine, supervise
-from sandbox import layout as net
+from sandbox import addresses, configs, images, machine, supervise
 from sandbox.errors import SandboxError
 from sandbox.layout import Layout
 from sandbox.services import Service
@@ -89,10 +88,10 @@ def _await_node(layout: Layout, services: list[Service]) -> None:
     """Wait for the node to be Ready and the cloud controller to have placed it in its zone."""
     kubectl = next(Path(s.command[0]).parent for s in services if s.name == "kubelet") / "kubectl"
     base = [str(kubectl), f"--kubeconfig={layout.kubeconfig}", f"--cache-dir={layout.kubectl_cache}"]
-    zone = f"--for=jsonpath={{.metadata.labels.topology\\.kubernetes\\.io/zone}}={net.ZONE}"
+    zone = f"--for=jsonpath={{.metadata.labels.topology\\.kubernetes\\.io/zone}}={addresses.ZONE}"
     for condition in ("--for=create", "--for=condition=Ready", zone):
         waited = subprocess.run(
-            [*base, "wait", f"node/{net.NODE}", condition, f"--timeout={_PATIENCE}s"],
+            [*base, "wait", f"node/{addresses.NODE}", condition, f"--timeout={_PATIENCE}s"],
             capture_output=True,
             text=True,
             check=False,

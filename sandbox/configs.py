@@ -9,11 +9,11 @@ import bcrypt
 import boto3
 import yaml
 
-from sandbox import layout as net
-from sandbox import pki
-from sandbox.cloud import authenticator
+from sandbox import addresses, images, logins, machine, pki
+from sandbox.aws import authenticator
 from sandbox.layout import Layout
-from sandbox.services import VOLUME_PLUGINS, aws_environment
+from sandbox.logins import aws_environment, registry_password
+from sandbox.services import VOLUME_PLUGINS
 
 
 def write(layout: Layout) -> None:
@@ -38,15 +38,6 @@ def _ecr_key(layout: Layout) -> None:
         layout.ecr_key.chmod(0o600)
 
 
-def registry_password(layout: Layout) -> str:
-    """The password of the registry's user, made at random once."""
-    path = layout.secrets / "registry-password"
-    if not path.exists():
-        path.write_text(secrets.token_urlsafe(24))
-        path.chmod(0o600)
-    return path.read_text()
-
-
 def node_in_cloud(layout: Layout) -> None:
     """Tell the kubelet and the cloud controller which instance and network they are, as EC2 says.
 
@@ -55,22 +46,22 @@ def node_in_cloud(layout: Layout) -> None:
     environment = aws_environment()
     ec2 = boto3.client(
         "ec2",
-        region_name=net.REGION,
-        endpoint_url=net.AWS_ENDPOINT,
+        region_name=addresses.REGION,
+        endpoint_url=addresses.AWS_ENDPOINT,
         aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
         aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
     )
-    found = ec2.describe_instances(Filters=[{"Name": "private-ip-address", "Values": [net.NODE_ADDRESS]}])
+    found = ec2.describe_instances(Filters=[{"Name": "private-ip-address", "Values": [addresses.NODE_ADDRESS]}])
     instance = found["Reservations"][0]["Instances"][0]
-    _kubelet(layout, provider_id=f"aws:///{net.ZONE}/{instance['InstanceId']}")
+    _kubelet(layout, provider_id=f"aws:///{addresses.ZONE}/{instance['InstanceId']}")
     overrides = "".join(
         f'[ServiceOverride "{number}"]\n'
-        f"Service={service}\nRegion={net.REGION}\nURL={net.AWS_ENDPOINT}\nSigningRegion={net.REGION}\n"
+        f"Service={service}\nRegion={addresses.REGION}\nURL={addresses.AWS_ENDPOINT}\nSigningRegion={addresses.REGION}\n"
         for number, service in enumerate(("ec2", "elasticloadbalancing", "autoscaling"), start=1)
     )
     (layout.etc / "cloud.conf").write_text(
-        f"[Global]\nZone={net.ZONE}\nVPC={instance['VpcId']}\nSubnetID={instance['SubnetId']}\n"
-        f"KubernetesClusterID={net.CLUSTER}\n{overrides}"
+        f"[Global]\nZone={addresses.ZONE}\nVPC={instance['VpcId']}\nSubnetID={instance['SubnetId']}\n"
+        f"KubernetesClusterID={addresses.CLUSTER}\n{overrides}"
     )
 
 
@@ -78,15 +69,15 @@ def _certificates(layout: Layout) -> None:
     pki.authority(layout)
     pki.service_account_key(layout)
     first_service = "10.96.0.1"  # the apiserver's own Service: the first address of SERVICE_NETWORK
-    pki.server(layout, "apiserver", net.NODE_ADDRESS, first_service, "kubernetes.default.svc", "localhost")
-    pki.server(layout, "kubelet", net.NODE, net.NODE_ADDRESS)
-    pki.server(layout, "registry", net.REGISTRY.partition(":")[0], net.NODE_ADDRESS)
-    pki.server(layout, "ecr", f"*{net.ECR_DOMAIN}", net.ECR_ADDRESS)
+    pki.server(layout, "apiserver", addresses.NODE_ADDRESS, first_service, "kubernetes.default.svc", "localhost")
+    pki.server(layout, "kubelet", addresses.NODE, addresses.NODE_ADDRESS)
+    pki.server(layout, "registry", addresses.REGISTRY.partition(":")[0], addresses.NODE_ADDRESS)
+    pki.server(layout, "ecr", f"*{addresses.ECR_DOMAIN}", addresses.ECR_ADDRESS)
     masters = "system:masters"
     pki.client(layout, "apiserver-kubelet", user="kube-apiserver-kubelet-client", group=masters)
     pki.client(layout, "controller-manager", user="system:kube-controller-manager")
     pki.client(layout, "scheduler", user="system:kube-scheduler")
-    pki.client(layout, "kubelet", user=f"system:node:{net.NODE}", group="system:nodes")
+    pki.client(layout, "kubelet", user=f"system:node:{addresses.NODE}", group="system:nodes")
     pki.client(layout, "proxy", user="system:kube-proxy")
     pki.client(layout, "cloud-controller", user="cloud-controller-manager", group=masters)
     pki.client(layout, "admin", user="admin", group=masters).rename(layout.kubeconfig)
@@ -96,13 +87,13 @@ def _authenticator(layout: Layout) -> None:
     """Its certificate where it looks for one, its way to the mapping, and the API server's way to it."""
     folder = layout.etc / "authenticator"
     folder.mkdir(exist_ok=True)
-    pem = pki.server(layout, "authenticator", net.NODE_ADDRESS).read_text()
+    pem = pki.server(layout, "authenticator", addresses.NODE_ADDRESS).read_text()
     for name in ("cert.pem", "key.pem"):
         (folder / name).write_text(pem)
         (folder / name).chmod(0o600)
     _yaml(folder / "config.yaml", {"server": {"dynamicfilepath": str(folder / "mapping.json")}})
     cluster = {
-        "server": f"https://{net.NODE_ADDRESS}:{authenticator.PORT}/authenticate",
+        "server": f"https://{addresses.NODE_ADDRESS}:{authenticator.PORT}/authenticate",
         "certificate-authority": str(layout.ca),
     }
     _yaml(
@@ -124,7 +115,7 @@ def _registry(layout: Layout) -> None:
     users = layout.etc / "registry.htpasswd"
     if not users.exists():
         hashed = bcrypt.hashpw(registry_password(layout).encode(), bcrypt.gensalt()).decode()
-        users.write_text(f"{net.REGISTRY_USER}:{hashed}\n")
+        users.write_text(f"{logins.REGISTRY_USER}:{hashed}\n")
     pem = str(layout.etc / "registry.pem")
     _yaml(
         layout.etc / "registry.yaml",
@@ -133,7 +124,7 @@ def _registry(layout: Layout) -> None:
             "log": {"accesslog": {"disabled": False}},
             "storage": {"filesystem": {"rootdirectory": "/var/lib/registry"}, "delete": {"enabled": True}},
             "http": {
-                "addr": f"{net.NODE_ADDRESS}:{net.REGISTRY.partition(':')[2]}",
+                "addr": f"{addresses.NODE_ADDRESS}:{addresses.REGISTRY.partition(':')[2]}",
                 "tls": {"certificate": pem, "key": pem},
             },
             "auth": {"htpasswd": {"realm": "sandbox", "path": str(users)}},
@@ -158,7 +149,7 @@ def _containerd(layout: Layout) -> None:
                     "hairpinMode": True,
                     "ipam": {
                         "type": "host-local",
-                        "ranges": [[{"subnet": net.POD_NETWORK.replace(".0.0/16", ".0.0/24")}]],
+                        "ranges": [[{"subnet": addresses.POD_NETWORK.replace(".0.0/16", ".0.0/24")}]],
                         "routes": [{"dst": "0.0.0.0/0"}],
                     },
                 },
@@ -172,7 +163,7 @@ version = 2
 [grpc]
   address = "{layout.run / "containerd.sock"}"
 [plugins."io.containerd.grpc.v1.cri"]
-  sandbox_image = "docker.io/{net.PAUSE_IMAGE}"
+  sandbox_image = "docker.io/{images.PAUSE_IMAGE}"
   # Raising a container's priority needs CAP_SYS_RESOURCE, which root does not have everywhere.
   restrict_oom_score_adj = true
 [plugins."io.containerd.grpc.v1.cri".cni]
@@ -217,15 +208,15 @@ def _kubelet(layout: Layout, *, provider_id: str) -> None:
             "providerID": provider_id,
             "containerRuntimeEndpoint": f"unix://{layout.run / 'containerd.sock'}",
             "cgroupDriver": "cgroupfs",
-            "cgroupRoot": f"/{net.CGROUP}",
+            "cgroupRoot": f"/{machine.CGROUP}",
             "cgroupsPerQOS": True,
             "enforceNodeAllocatable": [],
             "failCgroupV1": False,
             "failSwapOn": False,
-            "healthzBindAddress": net.NODE_ADDRESS,
+            "healthzBindAddress": addresses.NODE_ADDRESS,
             "resolvConf": "/etc/resolv.conf",
             # Names outside the cluster are all that the app asks for: the name server serves pods too.
-            "clusterDNS": [net.NODE_ADDRESS],
+            "clusterDNS": [addresses.NODE_ADDRESS],
             # The host's disk is not the machine's to watch over.
             "evictionHard": {
                 "memory.available": "100Mi",

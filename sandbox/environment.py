@@ -14,10 +14,7 @@ import psutil
 from sandbox import toolchain
 from sandbox.errors import SandboxError
 from sandbox.layout import Layout
-from sandbox.services import aws_environment
-
-PASSPHRASE = "local-only"
-"""What the secrets of the sandbox's stacks are encrypted with: public, as they are made for one machine."""
+from sandbox.logins import PASSPHRASE, aws_environment
 
 _STAND_IN = "stand-in"
 """The file beside a stand-in that tells it from an official plugin."""

@@ -13,7 +13,13 @@ import docker
 import docker.errors
 
 from sandbox.errors import SandboxError
-from sandbox.layout import BASE_IMAGE, PAUSE_IMAGE, Layout
+from sandbox.layout import Layout
+
+BASE_IMAGE = "python:3.11-slim-bookworm"
+"""The name under which the slim base image is known to the sandbox's Docker daemon."""
+
+PAUSE_IMAGE = "sandbox/pause:1"
+"""The image of the process that holds a pod's namespaces."""
 
 _PACKAGES = ("python3", "python3-venv", "ca-certificates")
 _AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")

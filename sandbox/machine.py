@@ -15,9 +15,12 @@ from pathlib import Path
 
 import psutil
 
-from sandbox import layout as net
+from sandbox import addresses
 from sandbox.errors import SandboxError
 from sandbox.layout import Layout, here
+
+CGROUP = "ejemplo-django-sandbox"
+"""The control group under which every container of the machine runs."""
 
 _NAMESPACES = ("--pid", "--mount", "--net", "--uts", "--ipc")
 _KUBELET_SYSCTLS = {
@@ -36,11 +39,11 @@ def start(layout: Layout) -> None:
     """
     if keeper(layout) is not None:
         return
-    if Path(f"/sys/class/net/{net.LINK}").exists():
+    if Path(f"/sys/class/net/{addresses.LINK}").exists():
         raise SandboxError(
             "The sandbox cannot start.",
-            why=f"The network link {net.LINK} exists already: a sandbox of another checkout is running.",
-            do=f"Run `make down` there; if it is gone, remove the link with `ip link delete {net.LINK}`.",
+            why=f"The network link {addresses.LINK} exists already: a sandbox of another checkout is running.",
+            do=f"Run `make down` there; if it is gone, remove the link with `ip link delete {addresses.LINK}`.",
         )
     log = layout.logs / "machine.log"
     for stale in layout.run.iterdir():
@@ -80,18 +83,18 @@ def stop(layout: Layout) -> None:
         if running.is_running():
             running.kill()
             running.wait(timeout=10)
-    for group in (Path("/sys/fs/cgroup", net.CGROUP), *Path("/sys/fs/cgroup").glob(f"*/{net.CGROUP}")):
+    for group in (Path("/sys/fs/cgroup", CGROUP), *Path("/sys/fs/cgroup").glob(f"*/{CGROUP}")):
         if group.exists():
             _remove_control_groups(group)
-    link = Path(f"/sys/class/net/{net.LINK}")
+    link = Path(f"/sys/class/net/{addresses.LINK}")
     for _ in range(100):
         if running is None or not link.exists():
             return
         time.sleep(0.05)
     raise SandboxError(
         "The sandbox's network link did not go away.",
-        why=f"{net.LINK} is still there 5 s after the machine ended.",
-        do=f"Remove it with `ip link delete {net.LINK}`.",
+        why=f"{addresses.LINK} is still there 5 s after the machine ended.",
+        do=f"Remove it with `ip link delete {addresses.LINK}`.",
     )
 
 
@@ -114,11 +117,11 @@ def _make_control_groups() -> None:
     if (root / "cgroup.controllers").exists():  # version 2: one hierarchy, controllers handed down by name
         controllers = (root / "cgroup.controllers").read_text().split()
         (root / "cgroup.subtree_control").write_text(" ".join(f"+{name}" for name in controllers))
-        (root / net.CGROUP).mkdir(exist_ok=True)
+        (root / CGROUP).mkdir(exist_ok=True)
         return
     for hierarchy in root.iterdir():
         if hierarchy.is_dir() and not hierarchy.is_symlink():
-            (hierarchy / net.CGROUP).mkdir(exist_ok=True)
+            (hierarchy / CGROUP).mkdir(exist_ok=True)
 
 
 def _remove_control_groups(path: Path) -> None:
@@ -144,15 +147,15 @@ def _keep(layout: Layout) -> None:
     slirp: subprocess.Popen[bytes] | None = None
     try:
         init = str(_first_child(holder.pid))
-        _run("ip", "link", "add", net.LINK, "type", "veth", "peer", "name", "eth0", "netns", init)
-        _run("ip", "address", "add", f"{net.HOST_ADDRESS}/24", "dev", net.LINK)
-        _run("ip", "link", "set", net.LINK, "up")
-        _run("nsenter", "-t", init, "-n", "ip", "address", "add", f"{net.NODE_ADDRESS}/24", "dev", "eth0")
+        _run("ip", "link", "add", addresses.LINK, "type", "veth", "peer", "name", "eth0", "netns", init)
+        _run("ip", "address", "add", f"{addresses.HOST_ADDRESS}/24", "dev", addresses.LINK)
+        _run("ip", "link", "set", addresses.LINK, "up")
+        _run("nsenter", "-t", init, "-n", "ip", "address", "add", f"{addresses.NODE_ADDRESS}/24", "dev", "eth0")
         # Not on eth0, whose other addresses come and go with the balancers; the machine answers for it there as well.
-        _run("nsenter", "-t", init, "-n", "ip", "address", "add", f"{net.ECR_ADDRESS}/32", "dev", "lo")
+        _run("nsenter", "-t", init, "-n", "ip", "address", "add", f"{addresses.ECR_ADDRESS}/32", "dev", "lo")
         _run("nsenter", "-t", init, "-n", "ip", "link", "set", "eth0", "up")
         # Every address of it is the machine's, without one of them on a link.
-        _run("nsenter", "-t", init, "-n", "ip", "route", "add", "local", net.NAME_SERVERS, "dev", "lo")
+        _run("nsenter", "-t", init, "-n", "ip", "route", "add", "local", addresses.NAME_SERVERS, "dev", "lo")
         ready, exit_ = os.pipe(), os.pipe()
         slirp = subprocess.Popen(
             # 65520 is the largest MTU that slirp4netns takes; --exit-fd ends it with this process.
@@ -187,7 +190,7 @@ def _first_child(pid: int) -> int:
 
 def _inside(layout: Layout) -> None:
     """Run as the machine's first process: give it its own /var, /run and names, then become the supervisor."""
-    _run("hostname", net.NODE)
+    _run("hostname", addresses.NODE)
     _run("mount", "--make-rshared", "/")  # the kubelet propagates mounts; the host's are out of reach already
     checkout = os.open(layout.checkout, os.O_PATH)
     for folder in ("lib", "log/pods", "tmp", "cache"):
@@ -201,9 +204,9 @@ def _inside(layout: Layout) -> None:
         _run("mount", "--bind", f"/proc/{os.getpid()}/fd/{checkout}", str(layout.checkout))
     _run("mount", "-t", "tmpfs", "tmpfs", "/run")
     Path("/run/lock").mkdir()
-    _over("/etc/resolv.conf", f"nameserver {net.NODE_ADDRESS}\n")
-    names = " ".join((net.NODE, net.REGISTRY.partition(":")[0], net.STS_HOST))
-    _over("/etc/hosts", f"127.0.0.1 localhost\n{net.NODE_ADDRESS} {names}\n")
+    _over("/etc/resolv.conf", f"nameserver {addresses.NODE_ADDRESS}\n")
+    names = " ".join((addresses.NODE, addresses.REGISTRY.partition(":")[0], addresses.STS_HOST))
+    _over("/etc/hosts", f"127.0.0.1 localhost\n{addresses.NODE_ADDRESS} {names}\n")
     for name, wanted in _KUBELET_SYSCTLS.items():
         # These belong to the whole kernel: let the kubelet find what it wants without changing the host.
         if Path("/proc/sys", name).read_text().strip() != wanted:

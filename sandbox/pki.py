@@ -8,7 +8,8 @@ import yaml
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from sandbox.layout import CLUSTER, NODE_ADDRESS, Layout
+from sandbox.addresses import CLUSTER, NODE_ADDRESS
+from sandbox.layout import Layout
 
 
 def authority(layout: Layout) -> trustme.CA:

@@ -12,12 +12,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sandbox import layout as net
-from sandbox.cloud import authenticator
-from sandbox.cloud.balancer import HEALTH_PORT
+from sandbox import addresses, machine
+from sandbox.aws import authenticator
+from sandbox.aws.data_plane import HEALTH_PORT
 from sandbox.layout import Layout
+from sandbox.logins import aws_environment
 
-N = net.NODE_ADDRESS
+N = addresses.NODE_ADDRESS
 
 VOLUME_PLUGINS = "/var/lib/kubelet/volume-plugins"
 """The controller manager and the kubelet make it; by default it lies in the host's /usr."""
@@ -44,16 +45,16 @@ def table(layout: Layout, tools: dict[str, Path], python: str) -> list[Service]:
         Service(
             name="moto",
             what="AWS API",
-            command=[python, "-u", "-m", "sandbox.cloud.moto"],
+            command=[python, "-u", "-m", "sandbox.aws.server"],
             environment={name: value for name, value in aws_environment("moto").items() if name != "AWS_ENDPOINT_URL"}
             | {"MOTO_IAM_LOAD_MANAGED_POLICIES": "true"},  # AWS's own, which every account has
-            where=net.AWS_ENDPOINT,
-            healthy=_http(f"{net.AWS_ENDPOINT}/moto-api/"),
+            where=addresses.AWS_ENDPOINT,
+            healthy=_http(f"{addresses.AWS_ENDPOINT}/moto-api/"),
         ),
         Service(
             name="names",
             what="DNS, by the hosted zones",
-            command=[python, "-u", "-m", "sandbox.cloud.names"],
+            command=[python, "-u", "-m", "sandbox.aws.name_server"],
             environment=aws_environment("names"),
             where=f"{N}:53",
             healthy=_tcp(53),
@@ -61,7 +62,7 @@ def table(layout: Layout, tools: dict[str, Path], python: str) -> list[Service]:
         Service(
             name="balancers",
             what="haproxy behind the ELB API",
-            command=[python, "-u", "-m", "sandbox.cloud.balancer"],
+            command=[python, "-u", "-m", "sandbox.aws.data_plane"],
             environment=aws_environment("balancers"),
             where="the ELBs' addresses",
             healthy=_http(f"http://{N}:{HEALTH_PORT}/"),
@@ -71,16 +72,16 @@ def table(layout: Layout, tools: dict[str, Path], python: str) -> list[Service]:
             name="registry",
             what="private registry",
             command=["docker-registry", "serve", str(etc / "registry.yaml")],
-            where=f"https://{net.REGISTRY}",
-            healthy=_https(f"https://{N}:{net.REGISTRY.partition(':')[2]}/", layout.ca),
+            where=f"https://{addresses.REGISTRY}",
+            healthy=_https(f"https://{N}:{addresses.REGISTRY.partition(':')[2]}/", layout.ca),
         ),
         Service(
             name="ecr",
             what="ECR's registry",
-            command=[python, "-u", "-m", "sandbox.cloud.ecr"],
+            command=[python, "-u", "-m", "sandbox.aws.ecr_registry"],
             environment=aws_environment("ecr"),
-            where=f"https://*{net.ECR_DOMAIN}",
-            healthy=_https(f"https://{net.ECR_ADDRESS}/", layout.ca),
+            where=f"https://*{addresses.ECR_DOMAIN}",
+            healthy=_https(f"https://{addresses.ECR_ADDRESS}/", layout.ca),
             needs=("moto", "registry"),
         ),
         Service(
@@ -99,7 +100,7 @@ def table(layout: Layout, tools: dict[str, Path], python: str) -> list[Service]:
                 f"--config-file={etc / 'docker.json'}",
                 f"--host=unix://{layout.docker_socket}",
                 f"--containerd={layout.run / 'containerd.sock'}",
-                f"--cgroup-parent=/{net.CGROUP}/docker",
+                f"--cgroup-parent=/{machine.CGROUP}/docker",
             ],
             environment={"SSL_CERT_FILE": str(layout.ca)},  # beside the system's own authorities
             where=".sandbox/run/docker.sock",
@@ -129,7 +130,7 @@ def table(layout: Layout, tools: dict[str, Path], python: str) -> list[Service]:
                 f"--bind-address={N}",
                 "--secure-port=6443",
                 "--etcd-servers=http://127.0.0.1:2379",
-                f"--service-cluster-ip-range={net.SERVICE_NETWORK}",
+                f"--service-cluster-ip-range={addresses.SERVICE_NETWORK}",
                 "--authorization-mode=Node,RBAC",
                 f"--client-ca-file={layout.ca}",
                 f"--tls-cert-file={etc / 'apiserver.pem'}",
@@ -152,7 +153,7 @@ def table(layout: Layout, tools: dict[str, Path], python: str) -> list[Service]:
         Service(
             name="authenticator",
             what="EKS' tokens",
-            command=[python, "-u", "-m", "sandbox.cloud.authenticator"],
+            command=[python, "-u", "-m", "sandbox.aws.authenticator"],
             environment={authenticator.BINARY: str(tools["aws-iam-authenticator"])},
             where=f"https://{N}:{authenticator.PORT}",
             healthy=_https(f"https://{N}:{authenticator.PORT}/healthz", layout.ca),
@@ -164,7 +165,7 @@ def table(layout: Layout, tools: dict[str, Path], python: str) -> list[Service]:
                 str(tools["kube-controller-manager"]),
                 f"--kubeconfig={etc / 'controller-manager.kubeconfig'}",
                 f"--bind-address={N}",
-                f"--cluster-name={net.CLUSTER}",
+                f"--cluster-name={addresses.CLUSTER}",
                 f"--root-ca-file={layout.ca}",
                 f"--service-account-private-key-file={layout.secrets / 'service-account.key'}",
                 "--use-service-account-credentials=true",
@@ -195,7 +196,7 @@ def table(layout: Layout, tools: dict[str, Path], python: str) -> list[Service]:
                 str(tools["kubelet"]),
                 f"--config={etc / 'kubelet.yaml'}",
                 f"--kubeconfig={etc / 'kubelet.kubeconfig'}",
-                f"--hostname-override={net.NODE}",
+                f"--hostname-override={addresses.NODE}",
                 f"--node-ip={N}",
                 "--cloud-provider=external",
                 f"--image-credential-provider-config={etc / 'credential-provider.yaml'}",
@@ -211,9 +212,9 @@ def table(layout: Layout, tools: dict[str, Path], python: str) -> list[Service]:
             command=[
                 str(tools["kube-proxy"]),
                 f"--kubeconfig={etc / 'proxy.kubeconfig'}",
-                f"--hostname-override={net.NODE}",
+                f"--hostname-override={addresses.NODE}",
                 "--proxy-mode=iptables",
-                f"--cluster-cidr={net.POD_NETWORK}",
+                f"--cluster-cidr={addresses.POD_NETWORK}",
                 "--conntrack-max-per-core=0",  # the table belongs to the host's kernel
                 f"--healthz-bind-address={N}",
                 f"--metrics-bind-address={N}",
@@ -231,7 +232,7 @@ def table(layout: Layout, tools: dict[str, Path], python: str) -> list[Service]:
                 f"--cloud-config={etc / 'cloud.conf'}",
                 f"--kubeconfig={etc / 'cloud-controller.kubeconfig'}",
                 f"--bind-address={N}",
-                f"--cluster-name={net.CLUSTER}",
+                f"--cluster-name={addresses.CLUSTER}",
                 "--configure-cloud-routes=false",
                 leader,
             ],
@@ -241,18 +242,6 @@ def table(layout: Layout, tools: dict[str, Path], python: str) -> list[Service]:
             needs=("apiserver", "instance"),
         ),
     ]
-
-
-def aws_environment(who: str = "sandbox") -> dict[str, str]:
-    """What an AWS SDK needs to reach moto: its address, and credentials, of which it only looks at whose they are."""
-    return {
-        "AWS_ENDPOINT_URL": net.AWS_ENDPOINT,
-        "AWS_ACCESS_KEY_ID": who,
-        "AWS_SECRET_ACCESS_KEY": "sandbox",
-        "AWS_REGION": net.REGION,
-        "AWS_DEFAULT_REGION": net.REGION,
-        "AWS_EC2_METADATA_DISABLED": "true",
-    }
 
 
 def _http(url: str) -> Callable[[], None]:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import dns.resolver
 
-from sandbox import layout as net
+from sandbox import addresses
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +29,7 @@ NEW = 5
 def address(host: str) -> str:
     """The address that the sandbox's name server gives for a host. Raises OSError when it knows none within NEW."""
     resolver = dns.resolver.Resolver(configure=False)
-    resolver.nameservers = [net.NODE_ADDRESS]
+    resolver.nameservers = [addresses.NODE_ADDRESS]
     resolver.lifetime = 5.0
     deadline = time.monotonic() + NEW
     while True:

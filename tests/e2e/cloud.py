@@ -7,9 +7,9 @@ from typing import Any
 
 import boto3
 
-from sandbox import layout as net
+from sandbox import addresses, logins
 from sandbox.layout import Layout
-from sandbox.services import aws_environment
+from sandbox.logins import aws_environment
 from tests.e2e.site import Answer, ask, connect, trusting
 from tests.e2e.stack import Stack
 
@@ -27,8 +27,8 @@ def client(service: str) -> Any:
     environment = aws_environment()
     return boto3.client(
         service,
-        region_name=net.REGION,
-        endpoint_url=net.AWS_ENDPOINT,
+        region_name=addresses.REGION,
+        endpoint_url=addresses.AWS_ENDPOINT,
         aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
         aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
     )
@@ -41,12 +41,12 @@ def aws() -> dict[str, list[str]]:
     """
     route53, ec2 = client("route53"), client("ec2")
     found = route53.list_hosted_zones()["HostedZones"]
-    zones = {zone["Id"]: zone["Name"] for zone in found if zone["CallerReference"] != net.WORLD}
+    zones = {zone["Id"]: zone["Name"] for zone in found if zone["CallerReference"] != addresses.WORLD}
     records = [
         f"{record['Name']} {record['Type']} {record.get('ResourceRecords') or record.get('AliasTarget')}"
         for zone in found
         for record in route53.list_resource_record_sets(HostedZoneId=zone["Id"])["ResourceRecordSets"]
-        if record["Name"].rstrip(".") != net.PARENT_ZONE
+        if record["Name"].rstrip(".") != addresses.PARENT_ZONE
     ]
     certificates = client("acm").list_certificates()["CertificateSummaryList"]
     balancers = client("elb").describe_load_balancers()["LoadBalancerDescriptions"]
@@ -109,12 +109,12 @@ def cluster(stack: Stack) -> dict[str, tuple[str, int | None]]:
 
 def registry(layout: Layout, path: str, *, password: str | None) -> Answer:
     """Ask the registry's API, with or without a login."""
-    host, _, port = net.REGISTRY.partition(":")
+    host, _, port = addresses.REGISTRY.partition(":")
     headers = {"Accept": MANIFEST}
     if password is not None:
-        login = base64.b64encode(f"{net.REGISTRY_USER}:{password}".encode()).decode()
+        login = base64.b64encode(f"{logins.REGISTRY_USER}:{password}".encode()).decode()
         headers["Authorization"] = f"Basic {login}"
-    with closing(connect(host, int(port), net.NODE_ADDRESS, trusting(layout.ca))) as connection:
+    with closing(connect(host, int(port), addresses.NODE_ADDRESS, trusting(layout.ca))) as connection:
         return ask(connection, path, headers=headers)
 
 

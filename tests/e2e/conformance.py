@@ -7,9 +7,8 @@ from typing import Any
 
 import requests
 
-from sandbox import environment
-from sandbox import layout as net
-from sandbox.cloud.eks.control_plane import ENDPOINT
+from sandbox import addresses, environment
+from sandbox.aws.eks.control_plane import ENDPOINT
 from sandbox.layout import Layout
 from tests.conformance import stack as stacks
 from tests.conformance.stack import CLUSTER_WITH_WORK, WORK, Stack
@@ -58,4 +57,4 @@ def project(home: Path, *, layout: Layout, credentials: Mapping[str, str] | None
     """
     own = environment.variables(layout)
     own |= {"PULUMI_BACKEND_URL": f"file://{home / 'stacks'}", **(credentials or {})}
-    return stacks.project(home, endpoint=net.AWS_ENDPOINT, program=CLUSTER_WITH_WORK, variables=own)
+    return stacks.project(home, endpoint=addresses.AWS_ENDPOINT, program=CLUSTER_WITH_WORK, variables=own)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sandbox import layout as net
+from sandbox import addresses
 from sandbox.layout import here
 from tests.conformance.stack import BUCKET, Stack
 from tests.e2e import cloud
@@ -111,7 +111,7 @@ def eks(home: Path) -> Iterator[Eks]:
         driver="eks",
         name=NAME,
         kubernetesVersion="1.34",
-        zones=[f"{net.REGION}a", f"{net.REGION}b"],
+        zones=[f"{addresses.REGION}a", f"{addresses.REGION}b"],
         nodes=[_NODES],
     )
     made = Eks(stack=stack, api=Administrator(layout=here()), key=key, before=before)

@@ -10,8 +10,8 @@ from typing import Any
 import requests
 import yaml
 
-from sandbox import layout as net
-from sandbox.cloud.eks.control_plane import ENDPOINT
+from sandbox import addresses
+from sandbox.aws.eks.control_plane import ENDPOINT
 from sandbox.layout import here
 from tests.conformance.stack import Stack
 from tests.e2e import cloud
@@ -51,7 +51,7 @@ class Existing:
         labels = {"node.kubernetes.io/exclude-from-external-load-balancers": ""}
         node = {
             "metadata": {"name": name, "labels": labels},
-            "spec": {"providerID": f"aws:///{net.REGION}a/{id}", "unschedulable": True},
+            "spec": {"providerID": f"aws:///{addresses.REGION}a/{id}", "unschedulable": True},
             "status": {"nodeInfo": own["status"]["nodeInfo"]},
         }
         self.api.post("/api/v1/nodes", node)
@@ -133,7 +133,7 @@ def existing(home: Path) -> Iterator[Existing]:
     """Make the account, an administrator; the owner takes back everything at the end."""
     api = Administrator(layout=here())
     authority = base64.b64encode(api.layout.ca.read_bytes()).decode()
-    handed = {"server": ENDPOINT, "tls-server-name": net.NODE_ADDRESS, "certificate-authority-data": authority}
+    handed = {"server": ENDPOINT, "tls-server-name": addresses.NODE_ADDRESS, "certificate-authority-data": authority}
     with ExitStack() as undo:
         made = Existing(stack=project(home, layout=api.layout), api=api, undo=undo, handed=handed)
         undo.callback(api.delete, f"{_ACCOUNTS}/{ACCOUNT}")

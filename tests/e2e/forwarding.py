@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from sandbox import layout as net
+from sandbox import addresses
 
 
 @contextmanager
@@ -15,7 +15,7 @@ def another_address() -> Iterator[str]:
 
     def carry(near: socket.socket) -> None:
         """Until either end has no more to say."""
-        far = socket.create_connection((net.NODE_ADDRESS, 6443))
+        far = socket.create_connection((addresses.NODE_ADDRESS, 6443))
         with near, far, selectors.DefaultSelector() as ready, suppress(ConnectionError):
             for source, sink in ((near, far), (far, near)):
                 ready.register(source, selectors.EVENT_READ, sink)

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import psutil
 
-from sandbox import layout as net
 from sandbox import machine, toolchain
 from sandbox.layout import Layout
 from sandbox.services import Service, table
@@ -104,7 +103,7 @@ class Traces:
 
 def traces(layout: Layout) -> Traces:
     """What there is on the host now."""
-    groups = Path("/sys/fs/cgroup").glob(f"**/{net.CGROUP}")
+    groups = Path("/sys/fs/cgroup").glob(f"**/{machine.CGROUP}")
     return Traces(
         mounts=frozenset(Path("/proc/mounts").read_text().splitlines()),
         links=frozenset(each.name for each in Path("/sys/class/net").iterdir()),

@@ -8,14 +8,14 @@ from typing import Any
 
 from moto.iam.access_control import IAMPolicy, PermissionResult
 
-from sandbox import layout as net
+from sandbox import addresses
 from sandbox.layout import Layout
 from tests.e2e import cloud
 
 Call = dict[str, Any]
 """A line of the log that the sandbox keeps of calls to AWS."""
 
-_ANY = f"{net.REGION}:123"
+_ANY = f"{addresses.REGION}:123"
 """Region and account in an ARN; the policies are held for any account."""
 
 _S3 = {
@@ -111,7 +111,7 @@ def _arn(service: str, operation: str, names: Mapping[str, str]) -> str:
 
 def _statements(checkout: Path, policy: str, places: Mapping[str, str]) -> list[dict[str, Any]]:
     text = (checkout / "ops" / "policies" / f"{policy}.json").read_text()
-    for word, place in {"ACCOUNT": "*", "REGION": net.REGION, **places}.items():
+    for word, place in {"ACCOUNT": "*", "REGION": addresses.REGION, **places}.items():
         text = text.replace(word, place)
     statements: list[dict[str, Any]] = json.loads(text)["Statement"]
     return statements

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import dns.resolver
 
-from sandbox import layout as net
+from sandbox import addresses
 
 PATIENCE = 15
 """Seconds that one request may take."""
@@ -37,12 +37,12 @@ class Answer:
 def resolver() -> dns.resolver.Resolver:
     """Ask the sandbox's name server and nobody else."""
     asked = dns.resolver.Resolver(configure=False)
-    asked.nameservers = [net.NODE_ADDRESS]
+    asked.nameservers = [addresses.NODE_ADDRESS]
     asked.lifetime = 5.0
     return asked
 
 
-def addresses(name: str) -> set[str]:
+def addresses_of(name: str) -> set[str]:
     """The addresses that the name server gives for a name."""
     return {record.to_text() for record in resolver().resolve(name, "A")}
 
@@ -89,7 +89,7 @@ class Site:
 
     def connect(self, scheme: str = "https") -> http.client.HTTPConnection:
         """A connection to one of its addresses, looked up anew."""
-        address = sorted(addresses(self.host))[0]
+        address = sorted(addresses_of(self.host))[0]
         tls = trusting(self.ca) if scheme == "https" else None
         return connect(self.host, self.ports[scheme], address, tls)
 

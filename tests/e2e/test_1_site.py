@@ -16,7 +16,7 @@ from sandbox.layout import Layout
 from tests.e2e import cloud
 from tests.e2e.machine import inhabitants, services
 from tests.e2e.session import FirstUp, Times
-from tests.e2e.site import Site, addresses, connect, resolver, trusting
+from tests.e2e.site import Site, addresses_of, connect, resolver, trusting
 from tests.e2e.stack import Stack
 
 pytestmark = pytest.mark.timeout(60, func_only=True)
@@ -102,12 +102,12 @@ def test_the_hosts_record_is_an_alias_of_the_balancer(outputs: dict[str, Any], s
 
 
 def test_asked_over_dns_the_host_has_the_balancers_address(outputs: dict[str, Any], site: Site) -> None:
-    [server] = addresses(outputs["nameServers"][0])
+    [server] = addresses_of(outputs["nameServers"][0])
     question = dns.message.make_query(site.host, "A", flags=0)
     answer = dns.query.udp(question, server, timeout=5)
     assert answer.flags & dns.flags.AA, "the answer does not come from the zone itself"
-    assert {each.address for rrset in answer.answer for each in rrset} == addresses(site.host)
-    assert addresses(site.host) == addresses(outputs["hostname"]) != set()
+    assert {each.address for rrset in answer.answer for each in rrset} == addresses_of(site.host)
+    assert addresses_of(site.host) == addresses_of(outputs["hostname"]) != set()
 
 
 def test_dns_denies_a_host_that_the_zone_does_not_have(outputs: dict[str, Any]) -> None:
@@ -136,13 +136,13 @@ def test_the_certificate_is_for_that_host_alone(site: Site) -> None:
 def test_a_certificate_of_another_authority_would_be_refused(site: Site) -> None:
     stranger = ssl.create_default_context()
     trustme.CA().configure_trust(stranger)
-    [address] = addresses(site.host)
+    [address] = addresses_of(site.host)
     with pytest.raises(ssl.SSLCertVerificationError, match="unable to get local issuer certificate"):
         connect(site.host, 443, address, stranger)
 
 
 def test_a_certificate_for_another_host_would_be_refused(site: Site, layout: Layout) -> None:
-    [address] = addresses(site.host)
+    [address] = addresses_of(site.host)
     with pytest.raises(ssl.SSLCertVerificationError, match="Hostname mismatch"):
         connect("other.local.example.test", 443, address, trusting(layout.ca))
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sandbox import layout as net
+from sandbox import addresses
 from sandbox.layout import Layout
 from tests.e2e import cloud
 from tests.e2e.stack import Stack
@@ -27,7 +27,7 @@ def reference(outputs: dict[str, Any]) -> str:
 def manifest(reference: str) -> str:
     """The path in the registry's API of what runs."""
     repository, _, digest = reference.partition("@")
-    assert repository == f"{net.REGISTRY}/{cloud.REPOSITORY}"
+    assert repository == f"{addresses.REGISTRY}/{cloud.REPOSITORY}"
     return f"/v2/{cloud.REPOSITORY}/manifests/{digest}"
 
 

@@ -8,15 +8,15 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from sandbox import layout as net
+from sandbox import addresses
 from tests.e2e import cloud
-from tests.e2e.site import addresses, ask, connect
+from tests.e2e.site import addresses_of, ask, connect
 from tests.e2e.stack import Stack
 from tests.e2e.waiting import eventually
 
 pytestmark = pytest.mark.timeout(60, func_only=True)
 
-OPEN = urlsplit(net.AWS_ENDPOINT).port
+OPEN = urlsplit(addresses.AWS_ENDPOINT).port
 """A port of the node at which somebody speaks HTTP."""
 CLOSED = 9
 """One at which nobody listens."""
@@ -37,7 +37,7 @@ class Balancer:
 
     def status(self) -> int:
         """What it answers with now. Raises OSError or DNSException while it is not there yet."""
-        [address] = addresses(self.host)
+        [address] = addresses_of(self.host)
         with closing(connect(self.host, 80, address, None)) as connection:
             return ask(connection, "/moto-api/").status
 

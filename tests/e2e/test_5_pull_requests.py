@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.site import Site, addresses
+from tests.e2e.site import Site, addresses_of
 from tests.e2e.stack import Done, Stack, edited
 
 pytestmark = pytest.mark.timeout(300, func_only=True)
@@ -30,7 +30,7 @@ class Operations:
 
     def deploy(self, *options: str) -> Done:
         """Deploy, and visit the site where the sandbox's name server says it is."""
-        (address,) = addresses(self.site.host)
+        (address,) = addresses_of(self.site.host)
         where = ("--authority", str(self.site.ca), "--address", address, "--within", "5")
         return self.run("deploy", *where, "--summary", str(self.summary), *options, check=False)
 

@@ -14,7 +14,7 @@ from typing import Any
 import docker
 import pytest
 
-from sandbox import layout as net
+from sandbox import logins
 from sandbox.layout import Layout
 from tests.e2e import cloud
 from tests.e2e.session import FirstUp
@@ -31,7 +31,7 @@ def secrets(stack: Stack) -> dict[str, list[bytes]]:
     [key] = [each for each in stack.objects("secrets")["items"] if "SECRET_KEY" in each["data"]]
     password = cloud.password(stack.layout)
     return {
-        "the registry's password": _forms(password, f"{net.REGISTRY_USER}:{password}"),
+        "the registry's password": _forms(password, f"{logins.REGISTRY_USER}:{password}"),
         "Django's key": _forms(base64.b64decode(key["data"]["SECRET_KEY"]).decode()),
     }
 

@@ -8,12 +8,12 @@ import docker
 import psutil
 import pytest
 
-from sandbox import layout as net
+from sandbox import images
 from sandbox.layout import Layout
 from tests.e2e import cloud
 from tests.e2e.machine import alive, inhabitants, living_in, namespaces, traces
 from tests.e2e.session import FirstUp, Times
-from tests.e2e.site import Site, addresses
+from tests.e2e.site import Site, addresses_of
 from tests.e2e.stack import Change, Stack, declared
 from tests.e2e.waiting import eventually
 
@@ -32,7 +32,7 @@ class Destroyed:
 @pytest.fixture(scope="module")
 def destroyed(stack: Stack, site: Site) -> Destroyed:
     """Destroy the stack."""
-    resources, [address] = stack.resources(), addresses(site.host)
+    resources, [address] = stack.resources(), addresses_of(site.host)
     return Destroyed(resources=resources, address=address, change=stack.change("destroy"))
 
 
@@ -108,12 +108,12 @@ def _forget_builds(layout: Layout) -> None:
     client = docker.DockerClient(base_url=f"unix://{layout.docker_socket}", timeout=120)
     try:
         for image in client.images.list():
-            if not {net.BASE_IMAGE, net.PAUSE_IMAGE} & set(image.tags):
+            if not {images.BASE_IMAGE, images.PAUSE_IMAGE} & set(image.tags):
                 client.images.remove(str(image.id), force=True)
         client.images.prune(filters={"dangling": True})
         assert {tag for image in client.images.list(all=True) for tag in image.tags} == {
-            net.BASE_IMAGE,
-            net.PAUSE_IMAGE,
+            images.BASE_IMAGE,
+            images.PAUSE_IMAGE,
         }
     finally:
         client.close()

@@ -12,8 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox import environment
-from sandbox import layout as net
+from sandbox import addresses, environment, images, logins
 from tests.e2e import cloud
 from tests.e2e.stack import Done, Stack, edited
 
@@ -61,7 +60,7 @@ def test_there_is_nothing_to_mend_on_a_sandbox_that_runs(stack: Stack) -> None:
     looked_at = {"Python", "packages", "Pulumi", "configuration", "Docker", "registry", "AWS", "cluster", "rights"}
     assert {name for name in looked_at if found[name]["state"] == "ok"} == looked_at
     assert {each["state"] for each in found.values()} <= {"ok", "not needed"}
-    assert net.REGISTRY in found["registry"]["found"]
+    assert addresses.REGISTRY in found["registry"]["found"]
 
 
 ENVIRONMENTS: dict[str, tuple[dict[str, str], str, str, str]] = {
@@ -122,7 +121,7 @@ def test_a_wrong_password_of_the_registry_is_named_and_not_shown(copy: Stack, tm
 
 def test_a_cluster_that_does_not_answer_is_named(copy: Stack, tmp_path: Path) -> None:
     somewhere = tmp_path / "kubeconfig"
-    somewhere.write_text(copy.layout.kubeconfig.read_text().replace(f"{net.NODE_ADDRESS}:6443", "127.0.0.1:9"))
+    somewhere.write_text(copy.layout.kubeconfig.read_text().replace(f"{addresses.NODE_ADDRESS}:6443", "127.0.0.1:9"))
     copy.pulumi("config", "set", "--path", "cluster.kubeconfigFile", str(somewhere))
     code, found = findings(copy)
     assert code == 1
@@ -195,8 +194,8 @@ def test_a_new_stack_can_be_previewed_with_the_settings_that_it_was_given(copy: 
         "cluster.driver": "existing",
         "cluster.name": "new.example.test",
         "cluster.kubeconfigFile": str(copy.layout.kubeconfig),
-        "registry.server": net.REGISTRY,
-        "registry.username": net.REGISTRY_USER,
+        "registry.server": addresses.REGISTRY,
+        "registry.username": logins.REGISTRY_USER,
         "registry.email": "sandbox@example.test",
     }
     given = [f"--set={key}={value}" for key, value in settings.items()]
@@ -209,8 +208,8 @@ def test_a_new_stack_can_be_previewed_with_the_settings_that_it_was_given(copy: 
     def pulumi(*arguments: str) -> str:
         return copy.run("/usr/bin/env", f"PULUMI_BACKEND_URL={states}", "pulumi", *arguments, "--stack=new").out
 
-    pulumi("config", "set", "--path", "aws.endpoint", net.AWS_ENDPOINT)
-    pulumi("config", "set", "--path", "image.base", net.BASE_IMAGE)
+    pulumi("config", "set", "--path", "aws.endpoint", addresses.AWS_ENDPOINT)
+    pulumi("config", "set", "--path", "image.base", images.BASE_IMAGE)
     planned = json.loads(pulumi("preview", "--json"))["changeSummary"]
     assert set(planned) == {"create"}
 
@@ -279,7 +278,7 @@ def test_down_says_what_is_lost_wants_the_name_and_finds_what_is_left(second: St
     elb.create_load_balancer(
         LoadBalancerName="left",
         Listeners=[LISTENER],
-        AvailabilityZones=[net.ZONE],
+        AvailabilityZones=[addresses.ZONE],
         Tags=[{"Key": key, "Value": value} for key, value in names.items()],
     )
     zone = route53.create_hosted_zone(Name=SECOND, CallerReference="left")["HostedZone"]["Id"]

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from sandbox import layout as net
+from sandbox import addresses
 from sandbox.layout import Layout
 from tests.e2e import cloud, rights
 from tests.e2e.site import Answer, Site, ask, connect, trusting
@@ -67,7 +67,7 @@ def pods(shop: Stack) -> Any:
 
 
 def test_the_site_answers_from_an_image_that_no_secret_pulled(shop: Stack, image: str, layout: Layout) -> None:
-    assert f"{net.ECR_DOMAIN}/{cloud.REPOSITORY}@sha256:" in image
+    assert f"{addresses.ECR_DOMAIN}/{cloud.REPOSITORY}@sha256:" in image
     assert {each["imageID"] for pod in pods(shop) for each in pod["status"]["containerStatuses"]} == {image}
     assert [pod["spec"].get("imagePullSecrets") for pod in pods(shop)] == [None, None]
     secrets = shop.objects("secrets", f"--namespace={NAME}")["items"]
@@ -109,7 +109,7 @@ def _asked(layout: Layout, image: str, password: str | None) -> Answer:
     headers = {"Accept": cloud.MANIFEST}
     if password is not None:
         headers["Authorization"] = f"Basic {b64encode(f'AWS:{password}'.encode()).decode()}"
-    with closing(connect(host, 443, net.ECR_ADDRESS, trusting(layout.ca))) as connection:
+    with closing(connect(host, 443, addresses.ECR_ADDRESS, trusting(layout.ca))) as connection:
         return ask(connection, f"/v2/{repository}/manifests/{digest}", headers=headers)
 
 

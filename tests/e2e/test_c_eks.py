@@ -13,7 +13,7 @@ import yaml
 from sandbox import environment
 from sandbox.layout import Layout
 from tests.e2e import cloud, rights
-from tests.e2e.site import Site, addresses
+from tests.e2e.site import Site, addresses_of
 from tests.e2e.stack import Done, Stack
 from tests.e2e.waiting import eventually
 
@@ -99,7 +99,7 @@ def test_up_ends_with_the_site_over_https_under_its_own_name(eks: Eks) -> None:
 
 def test_the_other_stack_goes_on_beside_it(eks: Eks, site: Site) -> None:
     assert site.page().status == 200
-    assert not addresses(site.host) & addresses(eks.site.host)
+    assert not addresses_of(site.host) & addresses_of(eks.site.host)
 
 
 def test_nothing_is_left_to_do_and_who_only_reads_may_find_out(eks: Eks, layout: Layout) -> None:

@@ -18,8 +18,7 @@ from infra.access import fitness
 from infra.balancer_kind import BalancerKind
 from infra.config import Needs
 from infra.finding import Finding, State
-from sandbox import layout as net
-from sandbox import pki
+from sandbox import addresses, pki
 from sandbox.layout import Layout
 from tests.e2e import cloud
 from tests.e2e.forwarding import another_address
@@ -79,7 +78,7 @@ def of_user(layout: Layout, user: dict[str, str], *, server: str = "", ca: bytes
     document["users"][0]["user"] = user
     cluster = document["clusters"][0]["cluster"]
     if server:
-        cluster |= {"server": server, "tls-server-name": net.NODE_ADDRESS}
+        cluster |= {"server": server, "tls-server-name": addresses.NODE_ADDRESS}
     if ca:
         cluster["certificate-authority-data"] = base64.b64encode(ca).decode()
     return yaml.safe_dump(document)

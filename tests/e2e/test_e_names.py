@@ -6,7 +6,7 @@ from typing import Any
 import dns.resolver
 import pytest
 
-from sandbox import layout as net
+from sandbox import addresses
 from tests.e2e import cloud
 from tests.e2e.session import Times
 from tests.e2e.site import Site, resolver
@@ -15,7 +15,7 @@ from tests.e2e.waiting import eventually
 
 pytestmark = pytest.mark.timeout(300, func_only=True)
 
-DOMAIN = f"names.{net.PARENT_ZONE}"
+DOMAIN = f"names.{addresses.PARENT_ZONE}"
 HOST = f"ejemplo-django.{DOMAIN}"
 ANNOTATION = "service.beta.kubernetes.io/aws-load-balancer"
 SECONDS = 30
@@ -30,7 +30,7 @@ def undelegated(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Itera
         other.folder / "Pulumi.names.yaml",
         {
             "ejemplo-django:domain: local.example.test": f"ejemplo-django:domain: {DOMAIN}",
-            f"    parentZone: {net.PARENT_ZONE}\n": "",
+            f"    parentZone: {addresses.PARENT_ZONE}\n": "",
             "stack: local": "stack: names",
         },
     )
@@ -50,7 +50,7 @@ def undelegated(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Itera
 def parent() -> str:
     """The id of the zone above."""
     zones = cloud.client("route53").list_hosted_zones()["HostedZones"]
-    [found] = [each["Id"] for each in zones if each["CallerReference"] == net.WORLD]
+    [found] = [each["Id"] for each in zones if each["CallerReference"] == addresses.WORLD]
     return str(found)
 
 
@@ -90,7 +90,7 @@ def test_the_error_has_the_record_to_enter_the_zone_and_what_to_run_next(first: 
     assert len(servers) == 4
     for each in servers:
         assert f"{DOMAIN}. 300 IN NS {each}." in first.messages
-    assert f"in the zone {net.PARENT_ZONE}" in first.messages
+    assert f"in the zone {addresses.PARENT_ZONE}" in first.messages
     assert "`pulumi up`" in first.messages
 
 
@@ -222,7 +222,7 @@ def test_a_parent_zone_that_nobody_has_is_refused_by_its_key(undelegated: Stack)
 def test_a_parent_zone_of_ours_gets_the_record_and_loses_it_at_the_end(undelegated: Stack) -> None:
     servers = told()
     enter("DELETE", servers)
-    undelegated.pulumi("config", "set", "--path", "delegation.parentZone", net.PARENT_ZONE)
+    undelegated.pulumi("config", "set", "--path", "delegation.parentZone", addresses.PARENT_ZONE)
     change = undelegated.change("up")
     assert change.operations["aws:route53/record:Record zone-record"] == "create"
     assert told() == servers

@@ -90,8 +90,8 @@ def main() -> None:
     from moto.core.models import DEFAULT_ACCOUNT_ID
     from moto.server import ThreadedMotoServer
 
-    from sandbox.cloud import eks, identity
-    from sandbox.cloud.eks import access, nodegroups
+    from sandbox.aws import eks, iam
+    from sandbox.aws.eks import access, nodegroups
     from sandbox.layout import Layout
 
     layout = Layout(Path(sys.argv[1]))
@@ -101,7 +101,7 @@ def main() -> None:
     for module, name in ((access, "kubernetes"), (nodegroups, "_own_node")):
         setattr(module, name, lambda *_: None)
     eks.as_aws_does_it(layout)
-    identity.user_with_key(DEFAULT_ACCOUNT_ID, name=USER, key_id=KEY, secret=SECRET)
+    iam.user_with_key(DEFAULT_ACCOUNT_ID, name=USER, key_id=KEY, secret=SECRET)
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()

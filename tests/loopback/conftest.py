@@ -7,8 +7,8 @@ from typing import Any
 import boto3
 import pytest
 import requests
-
 from sandbox.plugins.aws.plugin import plugin
+
 from tests.aws_server import aws_server
 from tests.fast.plugin_engine import Engine, engine
 from tests.loopback.aws_provider import settled

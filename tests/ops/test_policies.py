@@ -9,12 +9,7 @@ import grpc
 import pytest
 import requests
 from moto.iam.access_control import IAMPolicy, PermissionResult
-
-from ops.engine import PROJECT
 from sandbox.plugins.aws.plugin import plugin
-from tests.aws_server import aws_server
-from tests.fast.plugin_engine import Resource, engine
-from tests.loopback.aws_provider import settled
 from tests.loopback.test_plugin_aws import (
     BLOCK,
     BUCKET,
@@ -24,6 +19,11 @@ from tests.loopback.test_plugin_aws import (
     POLICY,
     VERSIONING,
 )
+
+from ops.engine import PROJECT
+from tests.aws_server import aws_server
+from tests.fast.plugin_engine import Resource, engine
+from tests.loopback.aws_provider import settled
 
 PREVIEW = (PROJECT / "ops/policies/preview.json").read_text()
 NAME = "clusters.dev.example.com"

@@ -1,0 +1,221 @@
+"""The balancers' data plane: carries traffic as the ELB API says, through one haproxy.
+
+Every second it reads what is there - balancers of both kinds, with their listeners, certificates, health checks and
+instances - and renders haproxy's configuration from that alone. Like ELB, it takes each balancer's address from the
+balancer's subnet by creating a network interface in it; the name server finds the address there.
+"""
+
+import contextlib
+import http.client
+import ipaddress
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from sandbox import addresses
+from sandbox.aws import load_balancers
+from sandbox.aws.load_balancers import Balancer, Check
+from sandbox.layout import Layout, here
+
+DOMAIN = ".elb.amazonaws.com."
+"""What the DNS name of every balancer ends in."""
+
+HEALTH_PORT = 8404
+"""Where haproxy answers on the node's address that it runs."""
+
+CONFIG = Path("/run/haproxy.cfg")
+"""Inside the machine."""
+
+_FIRST_HOST = 16
+"""The first address of the subnet that a balancer may get: those below are the machine's and the host's."""
+
+_GLOBAL = f"""\
+global
+  maxconn 1024
+  ssl-default-bind-options ssl-min-ver TLSv1.2
+defaults
+  mode http
+  option http-keep-alive
+  # Tried again at another pod, a request that a rolling update loses would be seen by nobody.
+  retries 0
+  timeout connect 5s
+  timeout http-request 60s
+frontend health
+  bind {addresses.NODE_ADDRESS}:{HEALTH_PORT}
+  timeout client 5s
+  http-request return status 200
+"""
+
+
+def addresses_of(ec2: Any, dns_name: str) -> list[str]:
+    """The addresses of the balancer with that DNS name: those of its network interfaces."""
+    found = ec2.describe_network_interfaces(Filters=[{"Name": "description", "Values": [f"ELB {dns_name}"]}])
+    return [interface["PrivateIpAddress"] for interface in found["NetworkInterfaces"]]
+
+
+def render(balancer: Balancer, *, address: str, hosts: Mapping[str, str], certificates: Path) -> str:
+    """Haproxy's sections for one balancer.
+
+    `hosts` is the private address of each instance that is in service, `certificates` the folder with a PEM per
+    certificate id. The X-Forwarded-* headers are those of
+    https://docs.aws.amazon.com/elasticloadbalancing/latest/classic/x-forwarded-headers.html.
+    """
+    return "\n".join(_sections(balancer, address, hosts, certificates)) + "\n"
+
+
+def _sections(balancer: Balancer, address: str, hosts: Mapping[str, str], certificates: Path) -> Iterator[str]:
+    # A target is looked at once, whatever the listeners: all of them see it healthy at the same moment.
+    checks = {each.check: f"{balancer.name}-health-{each.check.port}" for each in balancer.listeners}
+    for check, name in checks.items():
+        yield f"backend {name}"
+        yield f"  timeout server {check.interval}s"
+        if check.path:
+            yield f"  option httpchk GET {check.path}"
+        targets = dict.fromkeys(i for each in balancer.listeners if each.check == check for i in each.instances)
+        for instance in (each for each in targets if each in hosts):
+            yield (
+                f"  server {instance} {hosts[instance]}:{check.port} check inter {check.interval}s"
+                f" rise {check.rise} fall {check.fall}"
+            )
+    for listener in balancer.listeners:
+        name, mode = f"{balancer.name}-{listener.port}", "http" if listener.http else "tcp"
+        bind = f"{address}:{listener.port}"
+        if listener.tls:
+            pem = certificates / f"{listener.certificate.rpartition('/')[2]}.pem"
+            if not pem.exists():
+                continue  # not issued: ELB would not have taken the listener
+            bind += f" ssl crt {pem}"
+        yield f"frontend {name}"
+        yield f"  mode {mode}"
+        yield f"  bind {bind}"
+        yield f"  timeout client {balancer.idle}s"
+        if listener.http:
+            yield "  option forwardfor"
+            yield f"  http-request set-header X-Forwarded-Proto {listener.protocol.lower()}"
+            yield f"  http-request set-header X-Forwarded-Port {listener.port}"
+        yield f"  default_backend {name}"
+        yield f"backend {name}"
+        yield f"  mode {mode}"
+        yield f"  timeout server {balancer.idle}s"
+        for instance in (each for each in listener.instances if each in hosts):
+            track = f"{checks[listener.check]}/{instance}"
+            yield f"  server {instance} {hosts[instance]}:{listener.target_port} track {track}"
+
+
+def passes(host: str, check: Check) -> bool:
+    """Look at a target once, as the balancer does."""
+    try:
+        if not check.path:
+            socket.create_connection((host, check.port), timeout=1).close()
+            return True
+        connection = http.client.HTTPConnection(host, check.port, timeout=1)
+        with contextlib.closing(connection):
+            connection.request("GET", check.path)
+            return connection.getresponse().status < HTTPStatus.BAD_REQUEST
+    except (OSError, http.client.HTTPException):
+        return False
+
+
+class _DataPlane:
+    """haproxy, and the addresses that it listens on, held to what the API answers."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._certificates = layout.certificates
+        self._elb = boto3.client("elb", region_name=addresses.REGION)
+        self._elbv2 = boto3.client("elbv2", region_name=addresses.REGION)
+        self._ec2 = boto3.client("ec2", region_name=addresses.REGION)
+        CONFIG.write_text(_GLOBAL)
+        # It must not outlive this process: its successor could not listen.
+        self._haproxy = subprocess.Popen(["setpriv", "--pdeathsig", "TERM", "haproxy", "-W", "-db", "-f", str(CONFIG)])
+        self._applied = _GLOBAL
+        self._in_service: dict[str, set[str]] = {}  # a balancer's instances, by its DNS name
+
+    def follow(self) -> None:
+        """Read the API once, and apply what is new."""
+        balancers = [*load_balancers.classic(self._elb), *load_balancers.network(self._elbv2)]
+        held = {balancer.dns_name: self._address(balancer) for balancer in balancers}
+        config = _GLOBAL + "".join(self._render(balancer, held[balancer.dns_name]) for balancer in balancers)
+        if config != self._applied:
+            self._listen_on(set(held.values()))
+            CONFIG.write_text(config)
+            subprocess.run(["haproxy", "-c", "-q", "-f", str(CONFIG)], check=True)
+            self._haproxy.send_signal(signal.SIGUSR2)  # new workers take over, the old ones end their requests
+            self._applied = config
+            print(
+                f"applied: {', '.join(f'{name} at {address}' for name, address in held.items()) or 'nothing'}",
+                flush=True,
+            )
+        # Each time: a process before this one may have ended between the two.
+        self._forget_interfaces(set(held))
+
+    def ended(self) -> int | None:
+        """Haproxy's exit status, or None while it runs."""
+        return self._haproxy.poll()
+
+    def _render(self, balancer: Balancer, address: str) -> str:
+        ids = sorted({instance for listener in balancer.listeners for instance in listener.instances})
+        reservations = self._ec2.describe_instances(InstanceIds=ids)["Reservations"] if ids else []
+        instances = {i["InstanceId"]: i["PrivateIpAddress"] for r in reservations for i in r["Instances"]}
+        # haproxy takes a new server for healthy until it has looked, ELB one that it registers for out of service.
+        before = self._in_service.get(balancer.dns_name, set())
+        hosts = {
+            id: host
+            for id, host in instances.items()
+            if id in before
+            or all(passes(host, check) for check in {each.check for each in balancer.listeners if id in each.instances})
+        }
+        self._in_service[balancer.dns_name] = set(hosts)
+        return render(balancer, address=address, hosts=hosts, certificates=self._certificates)
+
+    def _address(self, balancer: Balancer) -> str:
+        for address in addresses_of(self._ec2, balancer.dns_name):
+            return address
+        interfaces = self._ec2.describe_network_interfaces()["NetworkInterfaces"]
+        taken = {interface["PrivateIpAddress"] for interface in interfaces}
+        hosts = list(ipaddress.IPv4Network(addresses.NETWORK).hosts())[_FIRST_HOST - 1 :]
+        address = next(str(host) for host in hosts if str(host) not in taken)
+        self._ec2.create_network_interface(
+            SubnetId=balancer.subnet,
+            PrivateIpAddress=address,
+            Description=f"ELB {balancer.dns_name}",
+        )
+        return address
+
+    def _forget_interfaces(self, names: set[str]) -> None:
+        for interface in self._ec2.describe_network_interfaces()["NetworkInterfaces"]:
+            kind, _, name = interface["Description"].partition(" ")
+            if kind == "ELB" and name not in names:
+                self._ec2.delete_network_interface(NetworkInterfaceId=interface["NetworkInterfaceId"])
+
+    def _listen_on(self, wanted: set[str]) -> None:
+        shown = subprocess.run(
+            ["ip", "-br", "-4", "address", "show", "eth0"], check=True, capture_output=True, text=True
+        )
+        present = {word.partition("/")[0] for word in shown.stdout.split()[2:]} - {addresses.NODE_ADDRESS}
+        for action, some in (("add", wanted - present), ("delete", present - wanted)):
+            for address in some:
+                subprocess.run(["ip", "address", action, f"{address}/24", "dev", "eth0"], check=True)
+
+
+def main() -> None:
+    """Follow the API until haproxy ends; an API that does not answer is waited for."""
+    plane = _DataPlane(here())
+    while plane.ended() is None:
+        try:
+            plane.follow()
+        except (BotoCoreError, ClientError) as error:
+            print(f"the AWS API does not answer: {error}", flush=True)
+        time.sleep(1)
+    raise SystemExit(f"haproxy ended with {plane.ended()}")
+
+
+if __name__ == "__main__":
+    main()

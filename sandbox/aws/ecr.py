@@ -1,0 +1,30 @@
+"""ECR: passwords that end, which its registry takes until then."""
+
+from base64 import b64encode
+
+from moto.core.responses import ActionResult
+from moto.ecr.responses import ECRResponse
+
+from sandbox import addresses
+from sandbox.aws import ecr_registry
+from sandbox.aws.patch import patch
+from sandbox.layout import Layout
+
+
+def passwords_end(layout: Layout) -> None:
+    """ECR gives another password at each call, which its registry takes until it ends: moto's is always one."""
+
+    def get_authorization_token(self: ECRResponse) -> ActionResult:
+        given = []
+        for registry in self._get_param("registryIds") or [self.current_account]:
+            password, expires = ecr_registry.new_password(layout)
+            given.append(
+                {
+                    "authorizationToken": b64encode(f"{ecr_registry.USER}:{password}".encode()).decode(),
+                    "expiresAt": expires,
+                    "proxyEndpoint": f"https://{registry}{addresses.ECR_DOMAIN}",
+                }
+            )
+        return ActionResult({"authorizationData": given})
+
+    patch(ECRResponse, "get_authorization_token", get_authorization_token)

@@ -1,0 +1,188 @@
+"""ECR's registry: what stands behind `<account>.dkr.ecr.<region>.amazonaws.com`.
+
+The images are kept by the sandbox's own registry; here is what makes it ECR's: passwords that AWS gave and that end,
+repositories that the API made, and tags that never move. What is pushed the API knows as well, and lists.
+"""
+
+import hashlib
+import json
+import re
+import secrets
+import time
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+from wsgiref.types import StartResponse, WSGIEnvironment
+
+import boto3
+import urllib3
+from botocore.exceptions import ClientError
+from itsdangerous import BadSignature, URLSafeSerializer
+from werkzeug.datastructures import Headers
+from werkzeug.serving import run_simple
+from werkzeug.wrappers import Request, Response
+
+from sandbox import addresses, logins
+from sandbox.layout import Layout, here
+
+USER = "AWS"
+"""The name that goes with every password (https://docs.aws.amazon.com/AmazonECR/latest/userguide/registry_auth.html)."""
+
+LIFE = 12 * 3600
+"""Seconds that a password lasts (the same page)."""
+
+_PATH = re.compile(r"/v2/(?P<repository>.+)/(?P<kind>manifests|blobs|tags|referrers)/(?P<reference>.*)")
+_HOP_BY_HOP = ("connection", "keep-alive", "transfer-encoding")
+_OWN_HEADERS = ("authorization", "content-length", *_HOP_BY_HOP)
+"""Of a request: what belongs to this connection and this login, and not to those of the registry behind."""
+
+
+def new_password(layout: Layout) -> tuple[str, datetime]:
+    """Make a password, never the same twice, and say when it ends."""
+    file = layout.ecr_password_life
+    ends = int(time.time()) + (int(file.read_text()) if file.exists() else LIFE)
+    password = _signer(layout).dumps({"ends": ends, "nonce": secrets.token_hex(8)})
+    return str(password), datetime.fromtimestamp(ends, UTC)
+
+
+def is_valid(layout: Layout, password: str) -> bool:
+    """Say whether it is a password that `new_password` made and that has not ended."""
+    try:
+        return bool(_signer(layout).loads(password)["ends"] > time.time())
+    except BadSignature:
+        return False
+
+
+def _signer(layout: Layout) -> URLSafeSerializer:
+    return URLSafeSerializer(layout.ecr_key.read_text(), salt="ecr")
+
+
+class _RefusedError(Exception):
+    """The answer is an error of the distribution specification."""
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(message)
+        self.status, self.code = status, code
+
+
+class Registry:
+    """A WSGI application; it is safe to share between threads."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+        self._ecr = boto3.client("ecr", region_name=addresses.REGION)
+        self._behind = urllib3.PoolManager(ca_certs=str(layout.ca), maxsize=16)
+        login = f"{logins.REGISTRY_USER}:{logins.registry_password(layout)}"
+        self._login = urllib3.util.make_headers(basic_auth=login)
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer one request."""
+        request = Request(environ)
+        try:
+            response = self._answer(request)
+        except _RefusedError as refused:
+            errors = {"errors": [{"code": refused.code, "message": str(refused)}]}
+            response = Response(json.dumps(errors), refused.status, content_type="application/json")
+            if refused.status == 401:
+                realm = f'Basic realm="https://{request.host}/",service="ecr.amazonaws.com"'
+                response.headers["WWW-Authenticate"] = realm
+        return response(environ, start_response)
+
+    def _answer(self, request: Request) -> Response:
+        if request.path == "/":
+            return Response()  # for whoever asks whether this runs
+        self._authenticate(request)
+        path = _PATH.fullmatch(request.path)
+        if path is None:
+            return self._forward(request, request.stream if _has_body(request) else None)
+        repository, reference = path["repository"], path["reference"]
+        self._know(repository)
+        if path["kind"] != "manifests":
+            return self._forward(request, request.stream if _has_body(request) else None)
+        if request.method == "PUT":
+            manifest = request.get_data()
+            self._record(repository, reference, manifest.decode(), request.content_type or "")
+            return self._forward(request, manifest)
+        if request.method == "DELETE":
+            raise _RefusedError(405, "UNSUPPORTED", "images are deleted by the API of ECR")
+        self._find(repository, reference)
+        return self._forward(request, None)
+
+    def _authenticate(self, request: Request) -> None:
+        given = request.authorization
+        if given is None or given.type != "basic" or given.username != USER:
+            raise _RefusedError(401, "UNAUTHORIZED", "Not Authorized")
+        if not is_valid(self._layout, given.password or ""):
+            message = "Your authorization token has expired. Reauthenticate and try again."
+            raise _RefusedError(403, "DENIED", message)
+
+    def _know(self, repository: str) -> None:
+        try:
+            self._ecr.describe_repositories(repositoryNames=[repository])
+        except ClientError as error:
+            raise _RefusedError(404, "NAME_UNKNOWN", error.response["Error"]["Message"]) from error
+
+    def _find(self, repository: str, reference: str) -> None:
+        try:
+            self._ecr.describe_images(repositoryName=repository, imageIds=[_image_id(reference)])
+        except ClientError as error:
+            raise _RefusedError(404, "MANIFEST_UNKNOWN", error.response["Error"]["Message"]) from error
+
+    def _record(self, repository: str, reference: str, manifest: str, media_type: str) -> None:
+        """Have the API know the image, unless it refuses the tag."""
+        try:
+            self._ecr.put_image(
+                repositoryName=repository,
+                imageManifest=manifest,
+                imageManifestMediaType=media_type,
+                imageDigest=f"sha256:{hashlib.sha256(manifest.encode()).hexdigest()}",
+                **({} if _is_digest(reference) else {"imageTag": reference}),
+            )
+        except ClientError as error:
+            # ECR's own words for the tag of another image, and for the same image under the same tag.
+            message = (
+                f"The image tag '{reference}' already exists in the '{repository}' repository and cannot be "
+                "overwritten because the repository is immutable."
+            )
+            taken = error.response["Error"]["Code"] in ("ImageTagAlreadyExistsException", "ImageAlreadyExistsException")
+            why = message if taken else error.response["Error"]["Message"]
+            raise _RefusedError(400, "TAG_INVALID", f"tag invalid: {why}") from error
+
+    def _forward(self, request: Request, body: Any) -> Response:
+        headers = {name: value for name, value in request.headers.items() if name.lower() not in _OWN_HEADERS}
+        answer = self._behind.request(
+            request.method,
+            f"https://{addresses.REGISTRY}{request.full_path.rstrip('?')}",
+            body=body,
+            headers=headers | self._login,
+            preload_content=False,
+            decode_content=False,
+            redirect=False,
+        )
+        given = Headers([(name, value) for name, value in answer.headers.items() if name.lower() not in _HOP_BY_HOP])
+        response = Response(answer.stream(1 << 18, decode_content=False), answer.status, given)
+        response.call_on_close(answer.release_conn)
+        return response
+
+
+def _has_body(request: Request) -> bool:
+    return bool(request.content_length) or "chunked" in request.headers.get("Transfer-Encoding", "")
+
+
+def _image_id(reference: str) -> dict[str, str]:
+    return {"imageDigest" if _is_digest(reference) else "imageTag": reference}
+
+
+def _is_digest(reference: str) -> bool:
+    return reference.startswith("sha256:")
+
+
+def main() -> None:
+    """Serve until ended."""
+    layout = here()
+    pem = str(layout.etc / "ecr.pem")
+    run_simple(addresses.ECR_ADDRESS, 443, Registry(layout), threaded=True, ssl_context=(pem, pem))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,28 @@
+"""The control plane behind EKS: the sandbox's API server, asked as its administrator."""
+
+import json
+from typing import Any
+
+import requests
+
+from sandbox import addresses
+from sandbox.layout import Layout
+
+ENDPOINT = f"https://{addresses.NODE_ADDRESS}:6443"
+"""Where the API server answers."""
+
+
+def kubernetes(layout: Layout, method: str, path: str, content: dict[str, Any] | None = None) -> None:
+    """Apply, patch or delete an object; what is to be deleted may be gone. Raises requests.HTTPError when refused."""
+    answer = requests.request(
+        method,
+        f"{ENDPOINT}{path}",
+        params={"fieldManager": "eks", "force": "true"} if method == "PATCH" else None,
+        headers={"Content-Type": "application/apply-patch+yaml"},
+        data=None if content is None else json.dumps(content),  # JSON is YAML
+        cert=str(layout.etc / "admin.client.pem"),
+        verify=str(layout.ca),
+        timeout=10,
+    )
+    if method != "DELETE" or answer.status_code != 404:
+        answer.raise_for_status()

@@ -1,1 +1,0 @@
-"""The types of EKS: the cluster, its node groups, its add-ons, and who may enter."""

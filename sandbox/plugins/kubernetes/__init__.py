@@ -1,1 +1,0 @@
-"""Stand-in for the kubernetes provider plugin: five kinds, a real API server behind them."""
