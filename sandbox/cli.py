@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
@@ -124,7 +123,8 @@ def _start(layout: Layout, stack: str) -> list[services.Service]:
         )
     configs.write(layout)
     with _progress() as progress:
-        tools = _tools(layout, progress)
+        found = _tools(layout, progress)
+        tools = {name: path for each in found for name, path in each.binaries.items()}
         task = progress.add_task("base image (Debian 12 with Python)", total=None)
         images.base_archive(layout)
         progress.update(task, total=1, completed=1)
@@ -138,31 +138,25 @@ def _start(layout: Layout, stack: str) -> list[services.Service]:
                 progress.update(tasks[name], description=f"{name} is ready", total=1, completed=1)
 
         bringup.start(layout, table, report)
-    stand_ins = environment.write(layout, tools)
-    if stand_ins:
-        console.print(f"Stand-ins in place of Pulumi's official plugins: {', '.join(stand_ins)}.")
+    environment.write(layout, found)
     environment.select_stack(layout, stack)
     return table
 
 
-def _tools(layout: Layout, progress: Progress) -> dict[str, Path]:
+def _tools(layout: Layout, progress: Progress) -> list[toolchain.Found]:
     missing = debian.missing()
     if missing:
         task = progress.add_task(f"installing {', '.join(missing)}", total=None)
         layout.cache.mkdir(parents=True, exist_ok=True)
         debian.install(missing, layout.cache / "apt.log")
         progress.update(task, total=1, completed=1)
-    return {name: file for tool in toolchain.TOOLS for name, file in _resolve(tool, layout, progress).items()}
-
-
-def _resolve(tool: toolchain.Tool, layout: Layout, progress: Progress) -> dict[str, Path]:
-    task = progress.add_task(f"{tool.module} {tool.version}", total=None)
+    task = progress.add_task("toolchain", total=None)
 
     def report(what: str, done: int, total: int) -> None:
-        progress.update(task, description=f"{what} {tool.version}", completed=done, total=total or None)
+        progress.update(task, description=what, completed=done, total=total or None)
 
-    found = toolchain.resolve(tool, layout.cache, report, path=environment.outer_path(layout))
-    progress.update(task, description=f"{tool.module} {tool.version}", total=1, completed=1)
+    found = toolchain.find(toolchain.TOOLS, layout.cache, report, path=environment.search_path(layout))
+    progress.update(task, description="toolchain", total=1, completed=1)
     return found
 
 
@@ -201,6 +195,9 @@ def _show(layout: Layout, table: list[services.Service]) -> bool:
         service = about[state.name]
         shown.add_row(state.name, service.what, service.where, said)
     console.print(shown)
+    console.print("Plugins of the engine:")
+    for name, what in environment.plugins(layout).items():
+        console.print(f"  {name} {what}")
     console.print("Logs: .sandbox/logs/<service>.log")
     return all(state.running for state in states)
 

@@ -1,12 +1,12 @@
 """What the user's own `pulumi`, `kubectl`, `docker` and `aws` need to work on the sandbox: a PATH and variables."""
 
-import importlib.metadata
 import json
 import os
 import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import psutil
@@ -15,9 +15,7 @@ from sandbox import toolchain
 from sandbox.errors import SandboxError
 from sandbox.layout import Layout
 from sandbox.logins import PASSPHRASE, aws_environment
-
-_STAND_IN = "stand-in"
-"""The file beside a stand-in that tells it from an official plugin."""
+from sandbox.toolchain import ENGINE, Found, Tool
 
 STACK = "local"
 """The stack that runs on the sandbox unless another driver is asked for."""
@@ -28,8 +26,9 @@ STACKS = {"existing": STACK, "eks": "local-eks"}
 _NAMESPACES = {"local-eks": "eks"}
 """The namespace of a stack that does not have `default`: one API server serves them all."""
 
-_PROVIDERS = ("aws", "docker", "kubernetes")
-"""The providers that the program uses, each with a stand-in `sandbox.plugins.<name>`."""
+AWS_WAIT = 200
+"""Milliseconds that the AWS plugin waits at most between two looks: AWS of the sandbox answers at once. The official
+plugin knows no such limit, and waits as long as is right for AWS."""
 
 
 def variables(layout: Layout) -> dict[str, str]:
@@ -37,10 +36,13 @@ def variables(layout: Layout) -> dict[str, str]:
     return aws_environment() | {
         "PATH": f"{layout.bin}:{os.environ['PATH']}",
         "PULUMI_HOME": str(layout.root / "pulumi"),
-        "PULUMI_BACKEND_URL": f"file://{layout.root / 'stacks'}",
+        # Without the files beside each state that a killed engine leaves empty, and that nobody can read then.
+        "PULUMI_BACKEND_URL": f"file://{layout.root / 'stacks'}?metadata=skip",
         "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,
         "PULUMI_SKIP_UPDATE_CHECK": "true",
         "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",  # what can be had is here already
+        "PULUMI_IGNORE_AMBIENT_PLUGINS": "true",  # what runs is what `make status` names, whatever is on PATH
+        toolchain.AWS_WAIT: str(AWS_WAIT),
         "KUBECONFIG": str(layout.kubeconfig),
         "KUBECACHEDIR": str(layout.kubectl_cache),
         "DOCKER_HOST": f"unix://{layout.docker_socket}",
@@ -53,65 +55,95 @@ def outer_path(layout: Layout) -> str:
     return os.pathsep.join(each for each in os.environ["PATH"].split(os.pathsep) if each != str(layout.bin))
 
 
-def write(layout: Layout, tools: dict[str, Path]) -> list[str]:
-    """Fill `.sandbox/bin` and the engine's plugins, write `.sandbox/env`; give back the names of the stand-ins."""
+def search_path(layout: Layout) -> str:
+    """Where tools are looked for: where the user's own engine keeps its plugins, and on PATH."""
+    plugins = Path(os.environ.get("PULUMI_HOME") or Path.home() / ".pulumi") / "plugins"
+    wanted = [plugins / _folder_name(tool) for tool in (*toolchain.TOOLS, toolchain.DOCKER_PLUGIN)]
+    # The engine marks a folder that it has not filled yet by a file beside it.
+    whole = [str(each) for each in wanted if each.is_dir() and not each.with_name(f"{each.name}.partial").exists()]
+    return os.pathsep.join([*whole, outer_path(layout)])
+
+
+def write(layout: Layout, tools: Sequence[Found]) -> None:
+    """Fill `.sandbox/bin` and the engine's plugins, and write `.sandbox/env`."""
     for folder in ("stacks", "pulumi", "docker"):
         (layout.root / folder).mkdir(exist_ok=True)
-    _link(layout.bin / "kubectl", tools["kubectl"])
+    found = {each.tool.name: each for each in tools}
+    _link(layout.bin / "kubectl", found["kubernetes"].binaries["kubectl"])
     _link(layout.bin / "aws", Path(sys.executable).parent / "aws")
-    stand_ins = _engine(layout, tools["pulumi"]) + [name for name in _PROVIDERS if not _provider(layout, name)]
+    about = {each: _plugin(layout, found[f"pulumi-resource-{each}"]) for each in ("aws", "kubernetes")}
+    about |= _engine(layout, found["pulumi"])
+    (layout.root / "plugins.json").write_text(json.dumps(about))
     given = variables(layout)
     path = f'export PATH="{layout.bin}:$PATH"'
     exports = [f"export {name}={shlex.quote(value)}" for name, value in given.items() if name != "PATH"]
     unset = "unset AWS_PROFILE AWS_SESSION_TOKEN"
     comment = f"# To be sourced: what works on the sandbox of {layout.checkout}."
     (layout.root / "env").write_text("\n".join([comment, path, unset, *exports, ""]))
-    return stand_ins
 
 
-def _engine(layout: Layout, pulumi: Path) -> list[str]:
-    """Put the engine into `.sandbox/bin`; give back ["python"] when the language host is the stand-in.
+def plugins(layout: Layout) -> dict[str, str]:
+    """Which plugins the engine runs, by name: the version of each, and what it is."""
+    about: dict[str, str] = json.loads((layout.root / "plugins.json").read_text())
+    return about
 
-    The engine looks for the plugins that come with it beside its own binary, links resolved: an official
-    installation has them there, a build from source has not.
+
+def _engine(layout: Layout, pulumi: Found) -> dict[str, str]:
+    """Put the engine into `.sandbox/bin`; say which language host it has, and which plugin for docker.
+
+    The engine looks for its language host beside its own binary, links resolved: an official installation has it
+    there, a build has not. The plugin for docker is fetched for an official engine alone: where that could not be
+    had, neither can the plugin.
     """
-    if (pulumi.resolve().parent / "pulumi-language-python").exists():
-        _link(layout.bin / "pulumi", pulumi)
-        return []
-    own = layout.bin / "pulumi"
-    if not own.exists() or own.stat().st_size != pulumi.stat().st_size:
-        own.unlink(missing_ok=True)
-        shutil.copy2(pulumi, own)
+    binary, own = pulumi.binaries["pulumi"], layout.bin / "pulumi"
+    own.unlink(missing_ok=True)
+    if (binary.resolve().parent / "pulumi-language-python").exists():
+        _link(own, binary)
+        try:
+            cache, path = layout.cache, search_path(layout)
+            [docker] = toolchain.find([toolchain.DOCKER_PLUGIN], cache, lambda *_: None, path=path)
+            return {"docker": _plugin(layout, docker), "python": f"{ENGINE}, official, beside the engine"}
+        except SandboxError:
+            if not toolchain.allowed("build"):
+                raise
+            return {"docker": _docker_stand_in(layout), "python": f"{ENGINE}, official, beside the engine"}
+    try:
+        os.link(binary, own)  # a copy, where the cache is on another disk
+    except OSError:
+        shutil.copy2(binary, own)
     _script(layout.bin / "pulumi-language-python", layout, "sandbox.plugins.language")
     # The provider of pulumi.dynamic resources is part of the SDK.
     _script(layout.bin / "pulumi-resource-pulumi-python", layout, "pulumi.dynamic")
-    return ["python"]
+    return {"docker": _docker_stand_in(layout), "python": f"{ENGINE}, stand-in of the embedded cloud"}
 
 
-def _provider(layout: Layout, name: str) -> bool:
-    """See to it that the engine finds the provider's plugin; True when that is the official one."""
-    version = importlib.metadata.version(f"pulumi-{name}")
-    binary, folder = f"pulumi-resource-{name}", f"resource-{name}-v{version}"
-    if shutil.which(binary, path=outer_path(layout)):
-        return True
-    plugin = layout.root / "pulumi" / "plugins" / folder
-    installed = Path(os.environ.get("PULUMI_HOME") or Path.home() / ".pulumi") / "plugins" / folder
-    if installed.is_dir() and not plugin.exists() and installed != plugin:
-        plugin.parent.mkdir(exist_ok=True)
-        plugin.symlink_to(installed)
-    if not plugin.exists() and toolchain.allowed("download"):
-        subprocess.run(
-            [str(layout.bin / "pulumi"), "plugin", "install", "resource", name, version],
-            env=os.environ | variables(layout),
-            check=False,  # not to be had: then the stand-in
-            capture_output=True,
-        )
-    if (plugin / binary).exists() and not (plugin / _STAND_IN).exists():
-        return True
-    plugin.mkdir(parents=True, exist_ok=True)
-    (plugin / _STAND_IN).touch()
-    _script(plugin / binary, layout, f"sandbox.plugins.{name}")
-    return False
+def _plugin(layout: Layout, found: Found) -> str:
+    """Put a plugin where the engine looks for the version that the SDK asks for; say what it is."""
+    [(name, binary)] = found.binaries.items()
+    _link(_plugin_folder(layout, found.tool) / name, binary)
+    what = {
+        "path": f"from {binary.parent}",
+        "download": "official, downloaded",
+        "build": f"built: {found.tool.about}",
+    }
+    return f"{found.tool.version.removeprefix('v')}, {what[found.source]}"
+
+
+def _docker_stand_in(layout: Layout) -> str:
+    tool = toolchain.DOCKER_PLUGIN
+    _script(_plugin_folder(layout, tool) / tool.name, layout, "sandbox.plugins.docker")
+    return f"{tool.version.removeprefix('v')}, stand-in of the embedded cloud"
+
+
+def _plugin_folder(layout: Layout, tool: Tool) -> Path:
+    folder = layout.root / "pulumi" / "plugins" / _folder_name(tool)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _folder_name(tool: Tool) -> str:
+    """The engine's own name for the folder of a plugin, such as `resource-aws-v7.21.0`."""
+    return f"{tool.name.removeprefix('pulumi-')}-{tool.version}"
 
 
 def select_stack(layout: Layout, stack: str) -> None:
@@ -163,6 +195,7 @@ def _link(path: Path, target: Path) -> None:
 
 
 def _script(path: Path, layout: Layout, module: str) -> None:
+    path.unlink(missing_ok=True)  # never through a link into somebody else's files
     search = f'PYTHONPATH="{layout.checkout}${{PYTHONPATH:+:$PYTHONPATH}}"'
     path.write_text(f'#!/bin/sh\n{search} exec "{sys.executable}" -u -m {module} "$@"\n')
     path.chmod(0o755)

@@ -4,7 +4,6 @@ It has no nodes that run anything; what a test needs of one is an object that it
 """
 
 import base64
-import os
 import shutil
 import socket
 import subprocess
@@ -21,8 +20,7 @@ import yaml
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from sandbox import toolchain
-from sandbox.layout import here
+from tests.tools import tools
 
 TOKEN = "the-first-token"
 """The credential that it accepts, until another is taken for it."""
@@ -154,8 +152,7 @@ def running(folder: Path) -> Iterator[ApiServer]:
     (folder / "service-account.key").write_bytes(
         key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     )
-    [tool] = [each for each in toolchain.TOOLS if each.module == "kubernetes"]
-    binaries = toolchain.resolve(tool, here().cache, lambda *_: None, path=os.environ["PATH"])
+    binaries = tools()
     client, peer = f"http://127.0.0.1:{_free_port()}", f"http://127.0.0.1:{_free_port()}"
     etcd = shutil.which("etcd")
     assert etcd, "etcd is not installed; `make toolchain` installs it"

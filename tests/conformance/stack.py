@@ -12,8 +12,9 @@ from typing import Any
 
 import yaml
 
+from sandbox import environment as embedded
 from sandbox import toolchain
-from sandbox.layout import here
+from tests.tools import engine
 
 BUCKET = "clusters.dev.example.com"
 WORK = "work"
@@ -165,8 +166,7 @@ def _folder(
     folder, binaries = home / "project", home / "bin"
     for each in (folder, home / "stacks"):
         each.mkdir()
-    binaries.mkdir(exist_ok=True)
-    _tools(binaries)
+    engine(binaries)
     environment = os.environ | {
         "PATH": f"{binaries}:{os.environ['PATH']}",
         "PULUMI_HOME": str(home / "pulumi"),
@@ -175,19 +175,7 @@ def _folder(
         "PULUMI_SKIP_UPDATE_CHECK": "true",
         "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
         "PYTHONPATH": str(_ROOT),
+        toolchain.AWS_WAIT: str(embedded.AWS_WAIT),
         **variables,
     }
     return Stack(folder=folder, environment=environment, endpoint=endpoint, tags=tags or {})
-
-
-def _tools(folder: Path) -> None:
-    """Put the engine and its plugins into a folder: the language host and the provider of dynamic resources."""
-    [pulumi] = [each for each in toolchain.TOOLS if each.module == "pulumi"]
-    found = toolchain.resolve(pulumi, here().cache, lambda *_: None, path=os.environ["PATH"])["pulumi"]
-    shutil.copy2(found, folder / "pulumi")  # it looks for its plugins beside itself, links resolved
-    modules = {"language-python": "sandbox.plugins.language", "resource-pulumi-python": "pulumi.dynamic"}
-    stand_ins = {f"resource-{name}": f"sandbox.plugins.{name}" for name in ("aws", "docker", "kubernetes")}
-    for name, module in (modules | stand_ins).items():
-        script = folder / f"pulumi-{name}"
-        script.write_text(f'#!/bin/sh\nexec "{sys.executable}" -u -m {module} "$@"\n')
-        script.chmod(0o755)

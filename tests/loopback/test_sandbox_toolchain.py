@@ -2,7 +2,7 @@
 
 import hashlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -10,10 +10,11 @@ import pytest
 
 from sandbox import toolchain
 from sandbox.errors import SandboxError
-from sandbox.toolchain import Progress, Tool, resolve
+from sandbox.toolchain import Progress, Tool, download, find
 
 PATH = "/usr/bin:/bin"
 CONTENT = b"#!/bin/sh\necho v1.2.3\n"
+CHECKSUM = hashlib.sha256(CONTENT).hexdigest()
 
 
 @pytest.fixture(autouse=True)
@@ -43,54 +44,66 @@ def server() -> Iterator[str]:
         running.shutdown()
 
 
-def widget(url: str = "", checksum: str = "") -> Tool:
-    def download(tool: Tool, to: Path, progress: Progress) -> None:
-        toolchain._fetch(url, checksum, to / "widget", progress)
+def widget(url: str = "", checksum: str = "", *, name: str = "widget", packages: tuple[str, ...] = ()) -> Tool:
+    def fetched(version: str, to: Path, progress: Progress) -> None:
+        download.fetch(url, checksum, to / name, progress)
 
     return Tool(
-        module="no-such-module",
+        name=name,
         version="v1.2.3",
-        binaries=("widget",),
+        binaries=(name,),
         probe=("version",),
+        packages=packages,
         ldflags="",
-        download=download if url else None,
+        download=fetched if url else None,
     )
 
 
-def on_path(folder: Path, version: str) -> Path:
-    binary = folder / "widget"
+def on_path(folder: Path, version: str, name: str = "widget") -> Path:
+    folder.mkdir(exist_ok=True)
+    binary = folder / name
     binary.write_text(f"#!/bin/sh\necho {version}\n")
     binary.chmod(0o755)
     return binary
 
 
+def found(tool: Tool, cache: Path, *, path: str = PATH) -> Path:
+    [one] = find([tool], cache, quiet, path=path)
+    return one.binaries[tool.name]
+
+
 def test_the_exact_version_on_path_is_taken(tmp_path: Path) -> None:
     binary = on_path(tmp_path, "v1.2.3")
 
-    assert resolve(widget(), tmp_path / "cache", quiet, path=f"{tmp_path}:{PATH}") == {"widget": binary}
+    assert found(widget(), tmp_path / "cache", path=f"{tmp_path}:{PATH}") == binary
 
 
 def test_another_version_on_path_is_passed_over(tmp_path: Path, server: str) -> None:
     on_path(tmp_path, "v1.2.30")
 
-    checksum = hashlib.sha256(CONTENT).hexdigest()
-    found = resolve(widget(server, checksum), tmp_path / "cache", quiet, path=f"{tmp_path}:{PATH}")
+    there = found(widget(server, CHECKSUM), tmp_path / "cache", path=f"{tmp_path}:{PATH}")
 
-    assert found["widget"].read_bytes() == CONTENT
-    assert found["widget"].stat().st_mode & 0o111
+    assert there.read_bytes() == CONTENT
+    assert there.stat().st_mode & 0o111
+
+
+def test_a_plugin_is_taken_from_where_the_engine_keeps_that_version(tmp_path: Path) -> None:
+    binary = on_path(tmp_path / "resource-widget-v1.2.3", "nothing", "pulumi-resource-widget")
+
+    assert found(widget(name="pulumi-resource-widget"), tmp_path / "cache", path=str(binary.parent)) == binary
 
 
 def test_what_was_fetched_once_is_not_fetched_again(tmp_path: Path, server: str) -> None:
-    first = resolve(widget(server, hashlib.sha256(CONTENT).hexdigest()), tmp_path, quiet, path=PATH)
+    first = found(widget(server, CHECKSUM), tmp_path)
 
-    assert resolve(widget("http://127.0.0.1:9/gone", "none"), tmp_path, quiet, path=PATH) == first
+    assert found(widget("http://127.0.0.1:9/gone", "none"), tmp_path) == first
 
 
 def test_a_download_with_another_checksum_is_refused_and_leaves_nothing(tmp_path: Path, server: str) -> None:
-    with pytest.raises(SandboxError, match="checksum"):
-        resolve(widget(server, hashlib.sha256(b"something else").hexdigest()), tmp_path, quiet, path=PATH)
+    with pytest.raises(SandboxError, match=CHECKSUM):
+        found(widget(server, "0" * 64), tmp_path)
 
-    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert not [path for path in tmp_path.rglob("*") if path.is_file() and path.name != "lock"]
 
 
 def test_a_source_that_is_switched_off_is_not_tried(
@@ -99,4 +112,26 @@ def test_a_source_that_is_switched_off_is_not_tried(
     monkeypatch.setenv(toolchain.SOURCES, "path")
 
     with pytest.raises(SandboxError, match=toolchain.SOURCES):
-        resolve(widget(server, hashlib.sha256(CONTENT).hexdigest()), tmp_path, quiet, path=PATH)
+        found(widget(server, CHECKSUM), tmp_path)
+
+
+def test_what_cannot_be_fetched_is_built_in_one_go_and_once(tmp_path: Path) -> None:
+    asked = []
+
+    def build(tools: Sequence[Tool], work: Path, progress: Progress) -> Path:
+        asked.append([tool.name for tool in tools])
+        for tool in tools:
+            on_path(work, "v1.2.3", tool.name)
+        return work
+
+    tools = [widget(name="one", packages=("p",)), widget("http://127.0.0.1:9/gone", name="two", packages=("q",))]
+    for _ in range(2):
+        built = find(tools, tmp_path, quiet, path=PATH, build=build)
+        assert all(each.source == "build" and each.binaries[each.tool.name].exists() for each in built)
+    assert asked == [["one", "two"]]
+
+
+def test_a_build_that_was_killed_is_no_obstacle(tmp_path: Path, server: str) -> None:
+    (tmp_path / "toolchain/work/widget").mkdir(parents=True)
+
+    assert found(widget(server, CHECKSUM), tmp_path).read_bytes() == CONTENT

@@ -1,6 +1,5 @@
 """What the tests of the operations share."""
 
-import shutil
 import sys
 from pathlib import Path
 
@@ -8,23 +7,16 @@ import pytest
 import yaml
 
 from ops import engine
-from sandbox import toolchain
-from sandbox.layout import here
 from tests.fast.graph import KUBECONFIG, ROOT
+from tests.tools import tools
 
 PASSPHRASE = "passphrase-of-the-tests"
 
 
 @pytest.fixture(scope="session")
 def pulumi() -> Path:
-    """The engine: the one in the sandbox's cache, or one on PATH."""
-    (tool,) = (each for each in toolchain.TOOLS if each.module == "pulumi")
-    cached = here().cache / "toolchain" / f"{tool.module}-{tool.version}" / "pulumi"
-    found = str(cached) if cached.exists() else shutil.which("pulumi")
-    if found is None:
-        # Not skipped: what needs it would go untested, and nobody would notice.
-        pytest.fail("no pulumi in the sandbox's cache or on PATH: `python -m sandbox toolchain` brings one")
-    return Path(found)
+    """The engine."""
+    return tools()["pulumi"]
 
 
 @pytest.fixture
