@@ -57,7 +57,7 @@ check: $(VENV)/.installed  ## formatter, linter and type checker
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/mypy
 	@$(VENV)/bin/mypy examples
-	@cd sandbox/toolchain/actionlint && go tool actionlint $(CURDIR)/.github/workflows/*.yml
+	@cd sandbox/toolchain/go/actionlint && go tool actionlint $(CURDIR)/.github/workflows/*.yml
 
 $(VENV)/.installed: $(REQUIREMENTS)
 	@echo "installing the Python packages into $(VENV)"

@@ -132,7 +132,8 @@ class EcrRepository(pulumi.ComponentResource):
             password=pulumi.Output.secret(token.password),
         )
         self.tags: pulumi.Output[Mapping[str, str]] | None = images.image_ids.apply(
-            lambda ids: {each.image_tag: each.image_digest for each in ids if each.image_tag}
+            # Of a repository without images, AWS's provider gives no list at all.
+            lambda ids: {each.image_tag: each.image_digest for each in ids or () if each.image_tag}
         )
         self.register_outputs({"name": self.name})
 

@@ -109,9 +109,12 @@ def _home(tool: Tool, cache: Path, source: str) -> Path:
 
 def _recipe(tool: Tool) -> str:
     """A digest of what a build of the tool depends on in this repository."""
-    own = [file for package in tool.packages if package.startswith("./") for file in sorted((GO / package).iterdir())]
+    module = GO / tool.module
+    own = [
+        file for package in tool.packages if package.startswith("./") for file in sorted((module / package).iterdir())
+    ]
     digest = hashlib.sha256(tool.ldflags.encode())
-    for file in (GO / "go.mod", GO / "go.sum", Path(aws_provider.__file__), Path(builds.__file__), *own):
+    for file in (module / "go.mod", module / "go.sum", Path(aws_provider.__file__), Path(builds.__file__), *own):
         digest.update(file.name.encode() + b"\0" + file.read_bytes())
     return digest.hexdigest()[:8]
 

@@ -1,6 +1,6 @@
-"""Builds from published Go modules, pinned by `go/go.mod` and `go/go.sum`: all that is missing in one go.
+"""Builds from published Go modules, pinned by the go.mod and go.sum in `go/`: all that is missing of a module at once.
 
-One command compiles what several tools share once, and keeps every core busy while one of them is linked.
+So what several tools share is compiled once, and every core stays busy while one of them is linked.
 """
 
 import os
@@ -30,20 +30,18 @@ def build(tools: Sequence[Tool], work: Path, progress: Progress) -> Path:
     Raises subprocess.CalledProcessError, with the end of what Go said, when a fetch or the build fails, and OSError
     when a module is not what it was.
     """
-    source, binaries = work / "go", work / "bin"
     shutil.rmtree(work, ignore_errors=True)
-    shutil.copytree(GO, source)
-    binaries.mkdir()
-    progress("fetching terraform-provider-aws", 0, 0)
-    # go.mod names the copy, so that nothing of the module can be built without it.
-    aws_provider.cut(aws_provider.fetch(), source / "terraform-provider-aws")
-    progress("fetching Go modules", 0, 0)
-    packages = [package for tool in tools for package in tool.packages]
-    if "./pulumi-resource-kubernetes" in packages:
-        _lay_schema(source)
-    total = len(_go(source, "list", "-deps", *packages).splitlines())
-    options = [f"-ldflags={package}=-s -w {tool.ldflags}" for tool in tools for package in tool.packages]
-    _watch(source, ["go", "build", "-v", "-o", f"{binaries}/", *options, *packages], total, progress)
+    binaries = work / "bin"
+    for module in sorted({tool.module for tool in tools}):
+        own = [tool for tool in tools if tool.module == module]
+        source = work / module
+        shutil.copytree(GO / module, source)
+        progress(f"fetching Go modules for {', '.join(tool.name for tool in own)}", 0, 0)
+        _lay_out(source)
+        packages = [package for tool in own for package in tool.packages]
+        total = len(_go(source, "list", "-deps", *packages).splitlines())
+        options = [f"-ldflags={package}=-s -w {tool.ldflags}" for tool in own for package in tool.packages]
+        _watch(source, ["go", "build", "-v", "-o", f"{binaries}/", *options, *packages], total, progress)
     if (binaries / "kubernetes").exists():
         [tool] = [each for each in tools if each.name == "kubernetes"]
         for name in tool.binaries:
@@ -51,12 +49,16 @@ def build(tools: Sequence[Tool], work: Path, progress: Progress) -> Path:
     return binaries
 
 
-def _lay_schema(source: Path) -> None:
-    """Lay beside the Kubernetes plugin's main the two files that it embeds; the module has them under another name."""
-    module = Path(_go(source, "list", "-m", "-f", "{{.Dir}}", _KUBERNETES_PLUGIN).strip())
-    for name in ("schema.json", "terraform-mapping.json"):
-        text = (module / "cmd/pulumi-resource-kubernetes" / name).read_text()
-        (source / "pulumi-resource-kubernetes" / name).write_text(text)
+def _lay_out(source: Path) -> None:
+    """Lay beside the mains what they need of their modules and cannot import."""
+    if (source / "pulumi-resource-aws").exists():
+        # go.mod names the copy, so that nothing of the module can be built without it.
+        aws_provider.cut(aws_provider.fetch(), source / "terraform-provider-aws")
+    if (plugin := source / "pulumi-resource-kubernetes").exists():
+        # What the plugin's main embeds; the module has it under another name.
+        module = Path(_go(source, "list", "-m", "-f", "{{.Dir}}", _KUBERNETES_PLUGIN).strip())
+        for name in ("schema.json", "terraform-mapping.json"):
+            (plugin / name).write_text((module / "cmd/pulumi-resource-kubernetes" / name).read_text())
 
 
 def _go(source: Path, *arguments: str) -> str:

@@ -8,7 +8,10 @@ from sandbox.toolchain import download
 from sandbox.toolchain.download import Progress
 
 GO = Path(__file__).parent / "go"
-"""The Go module of all that is built: one, so that what the tools share is compiled once."""
+"""The Go modules of all that is built, a folder each.
+
+There are two, since Pulumi's plugin for Kubernetes and its bridge to Terraform need different lines of Pulumi's own
+module. Where they share another module they have it in one version, so that it is compiled once."""
 
 ENGINE = "3.259.0"
 """Pulumi's engine; the SDK in requirements.txt is of the same version."""
@@ -32,6 +35,8 @@ class Tool:
     binaries: tuple[str, ...]
     probe: tuple[str, ...]
     """The arguments that make a binary say its version; empty for one that cannot."""
+    module: str
+    """The folder of GO that builds it."""
     packages: tuple[str, ...]
     """The Go packages whose binaries it is, as seen from the module; none where it cannot be built."""
     ldflags: str
@@ -50,6 +55,7 @@ TOOLS = (
         version=KUBERNETES,
         binaries=("kubectl", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy", "kubelet"),
         probe=("--version",),
+        module="kubernetes",
         packages=("./kubernetes",),
         ldflags=(
             f"{_GIT_VERSION}={KUBERNETES}"
@@ -62,6 +68,7 @@ TOOLS = (
         version=f"v{ENGINE}",
         binaries=("pulumi",),
         probe=("version",),
+        module="pulumi",
         packages=("github.com/pulumi/pulumi/pkg/v3/cmd/pulumi",),
         ldflags=f"-X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=v{ENGINE}",
         download=download.pulumi,
@@ -71,6 +78,7 @@ TOOLS = (
         version=f"v{AWS_PLUGIN}",
         binaries=("pulumi-resource-aws",),
         probe=("-version",),
+        module="pulumi",
         packages=("./pulumi-resource-aws",),
         ldflags=f"-X main.version={AWS_PLUGIN}",
         download=download.plugin("aws"),
@@ -81,6 +89,7 @@ TOOLS = (
         version=f"v{KUBERNETES_PLUGIN}",
         binaries=("pulumi-resource-kubernetes",),
         probe=(),
+        module="kubernetes",
         packages=("./pulumi-resource-kubernetes",),
         ldflags=f"-X main.version={KUBERNETES_PLUGIN}",
         download=download.plugin("kubernetes"),
@@ -91,6 +100,7 @@ TOOLS = (
         version="v1.34.3",
         binaries=("aws-cloud-controller-manager", "ecr-credential-provider"),
         probe=("--version",),
+        module="kubernetes",
         packages=(
             "k8s.io/cloud-provider-aws/cmd/aws-cloud-controller-manager",
             "k8s.io/cloud-provider-aws/cmd/ecr-credential-provider",
@@ -103,18 +113,20 @@ TOOLS = (
         version="v0.6.13",
         binaries=("aws-iam-authenticator",),
         probe=("version", "--short"),
+        module="kubernetes",
         packages=("sigs.k8s.io/aws-iam-authenticator/cmd/aws-iam-authenticator",),
         ldflags="-X sigs.k8s.io/aws-iam-authenticator/pkg.Version=v0.6.13",
         download=None,  # its releases' binaries are of other versions than its module
     ),
 )
-"""Largest first: the build begins with the first."""
+"""Largest first: a build begins with the first."""
 
 DOCKER_PLUGIN = Tool(
     name="pulumi-resource-docker",
     version="v5.2.0",
     binaries=("pulumi-resource-docker",),
     probe=(),
+    module="pulumi",
     packages=(),  # it is not published as a Go module
     ldflags="",
     download=download.plugin("docker"),

@@ -53,6 +53,7 @@ def widget(url: str = "", checksum: str = "", *, name: str = "widget", packages:
         version="v1.2.3",
         binaries=(name,),
         probe=("version",),
+        module="pulumi",
         packages=packages,
         ldflags="",
         download=fetched if url else None,
