@@ -4,33 +4,26 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 from rich import box
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.markup import escape
 from rich.table import Table
 
-from sandbox import (
-    bringup,
-    configs,
-    debian,
-    environment,
-    images,
-    machine,
-    services,
-    site,
-    supervise,
-    toolchain,
-)
+from sandbox import environment, site, toolchain
 from sandbox.errors import SandboxError
 from sandbox.layout import Layout, here
+from sandbox.machine import bringup, namespaces, supervisor
+from sandbox.progress import Report, reporting
+from sandbox.services.service import Service
+from sandbox.services.table import prepare, table
 
 app = typer.Typer(
     add_completion=False, no_args_is_help=True, help="The embedded cloud.", pretty_exceptions_enable=False
@@ -49,9 +42,9 @@ def up(driver: Driver = "existing") -> None:
     with _errors():
         began = time.monotonic()
         layout, stack = here(), environment.STACKS[driver]
-        table = _start(layout, stack)
+        _start(layout, stack)
         _pulumi(layout, "up", stack, "--yes", "--refresh")
-        _show(layout, table)
+        _show(layout)
         _site(layout, stack)
         console.print(f"[bold green]Up[/] after {time.monotonic() - began:.0f} s.")
 
@@ -61,14 +54,15 @@ def start(driver: Driver = "existing") -> None:
     """Start the cloud alone, with an empty or its present stack."""
     with _errors():
         layout = here()
-        _show(layout, _start(layout, environment.STACKS[driver]))
+        _start(layout, environment.STACKS[driver])
+        _show(layout)
 
 
 @app.command("toolchain")
 def tools() -> None:
     """Have the engine, Kubernetes and Debian's packages at hand; it starts nothing. Root is for the packages alone."""
-    with _errors(), _progress() as progress:
-        _tools(here(), progress)
+    with _errors(), reporting(console) as report:
+        bringup.bring(here(), _tools(here(), {}, report), report)
 
 
 @app.command()
@@ -85,11 +79,10 @@ def status() -> None:
     """Show what runs and where, and what the supervisor had to start again; exit 1 when something does not run."""
     with _errors():
         layout = here()
-        if machine.keeper(layout) is None:
+        if namespaces.keeper(layout) is None:
             console.print("The sandbox does not run. Start it with `make up`.")
             raise typer.Exit(1)
-        tools = {name: layout.bin / name for tool in toolchain.TOOLS for name in tool.binaries}
-        if not _show(layout, services.table(layout, tools, sys.executable)):
+        if not _show(layout):
             raise typer.Exit(1)
         for stack in environment.deployed(layout):
             _site(layout, stack)
@@ -101,7 +94,7 @@ def down() -> None:
     with _errors():
         layout = here()
         began = time.monotonic()
-        machine.stop(layout)
+        namespaces.stop(layout)
         if layout.root.exists():
             with open("/proc/mounts") as mounts:
                 left = [line.split()[1] for line in mounts if str(layout.root) in line]
@@ -115,55 +108,42 @@ def down() -> None:
         console.print(f"Nothing is left but the cache, {layout.cache} ({time.monotonic() - began:.0f} s).")
 
 
-def _start(layout: Layout, stack: str) -> list[services.Service]:
+def _start(layout: Layout, stack: str) -> None:
     if os.geteuid() != 0:
         raise SandboxError(
             "The sandbox cannot start.",
             why="It makes namespaces, links and containers, which only root may.",
             do="Run the command as root, in a virtual machine if you prefer.",
         )
-    configs.write(layout)
-    with _progress() as progress:
-        tools = _tools(layout, progress)
-        task = progress.add_task("base image (Debian 12 with Python)", total=None)
-        images.base_archive(layout)
-        progress.update(task, total=1, completed=1)
-        table = services.table(layout, tools, sys.executable)
-        tasks: dict[str, TaskID] = {}
-
-        def report(name: str, state: str) -> None:
-            if state == "starting":
-                tasks[name] = progress.add_task(f"starting {name}", total=None)
-            else:
-                progress.update(tasks[name], description=f"{name} is ready", total=1, completed=1)
-
-        bringup.start(layout, table, report)
-    stand_ins = environment.write(layout, tools)
+    prepare(layout)
+    binaries: dict[str, Path] = {}
+    with reporting(console) as report:
+        bringup.start(layout, table(layout), _tools(layout, binaries, report), report)
+    stand_ins = environment.write(layout, binaries)
     if stand_ins:
         console.print(f"Stand-ins in place of Pulumi's official plugins: {', '.join(stand_ins)}.")
     environment.select_stack(layout, stack)
-    return table
 
 
-def _tools(layout: Layout, progress: Progress) -> dict[str, Path]:
-    missing = debian.missing()
-    if missing:
-        task = progress.add_task(f"installing {', '.join(missing)}", total=None)
-        layout.cache.mkdir(parents=True, exist_ok=True)
-        debian.install(missing, layout.cache / "apt.log")
-        progress.update(task, total=1, completed=1)
-    return {name: file for tool in toolchain.TOOLS for name, file in _resolve(tool, layout, progress).items()}
+def _tools(layout: Layout, binaries: dict[str, Path], report: Report) -> bringup.Tools:
+    """What brings each tool: into `binaries`, and, when the sandbox has its folders, as links for its services."""
+
+    def bring(tool: toolchain.Tool) -> None:
+        def progress(what: str, done: int, total: int) -> None:
+            report.advanced(f"tool {tool.module}", f"{what} {tool.version}", done, total)
+
+        found = toolchain.resolve(tool, layout.cache, progress, path=environment.outer_path(layout))
+        binaries.update(found)
+        if layout.tools.exists():
+            for name, path in found.items():
+                _link(layout.tools / name, path)
+
+    return {tool.module: partial(bring, tool) for tool in toolchain.TOOLS}
 
 
-def _resolve(tool: toolchain.Tool, layout: Layout, progress: Progress) -> dict[str, Path]:
-    task = progress.add_task(f"{tool.module} {tool.version}", total=None)
-
-    def report(what: str, done: int, total: int) -> None:
-        progress.update(task, description=f"{what} {tool.version}", completed=done, total=total or None)
-
-    found = toolchain.resolve(tool, layout.cache, report, path=environment.outer_path(layout))
-    progress.update(task, description=f"{tool.module} {tool.version}", total=1, completed=1)
-    return found
+def _link(path: Path, target: Path) -> None:
+    path.unlink(missing_ok=True)
+    path.symlink_to(target)
 
 
 def _pulumi(layout: Layout, verb: str, stack: str, *options: str) -> None:
@@ -187,17 +167,17 @@ def _pulumi(layout: Layout, verb: str, stack: str, *options: str) -> None:
         )
 
 
-def _show(layout: Layout, table: list[services.Service]) -> bool:
+def _show(layout: Layout) -> bool:
     """Print the table of services; False when one of them does not run."""
-    about = {service.name: service for service in table}
+    about: dict[str, Service] = {service.name: service for service in table(layout)}
     shown = Table("service", "what", box=box.SIMPLE)
     shown.add_column("where", overflow="fold")
     shown.add_column("state")
-    states = supervise.states(layout)
+    states = supervisor.states(layout)
     for state in states:
         said = "[green]running[/]" if state.running else f"[red]{state.state}[/]"
         if state.healed:
-            said += f", healed {state.healed}x ({state.last_exit})"
+            said += f", healed {state.healed}x ({escape(state.last_exit)})"
         service = about[state.name]
         shown.add_row(state.name, service.what, service.where, said)
     console.print(shown)
@@ -248,16 +228,9 @@ def _site(layout: Layout, stack: str) -> None:
 
 
 @contextmanager
-def _progress() -> Iterator[Progress]:
-    columns = (TextColumn("{task.description}"), BarColumn(bar_width=20), TimeElapsedColumn())
-    with Progress(*columns, console=console) as progress:
-        yield progress
-
-
-@contextmanager
 def _errors() -> Iterator[None]:
     try:
         yield
     except SandboxError as error:
-        console.print(f"[bold red]Error:[/] {error}", markup=True)
+        console.print(f"[bold red]Error:[/] {escape(str(error))}")
         raise typer.Exit(1) from error
