@@ -51,5 +51,14 @@ ECR_DOMAIN = f".dkr.ecr.{REGION}.amazonaws.com"
 AWS_ENDPOINT = f"http://{NODE_ADDRESS}:4566"
 """Every AWS API, as moto serves it."""
 
+API_SERVER = f"https://{NODE_ADDRESS}:6443"
+"""The API server of Kubernetes."""
+
+AUTHENTICATOR_PORT = 21362
+"""Where EKS' authenticator answers the API server; the authenticator's own default."""
+
+BALANCERS_HEALTH_PORT = 8404
+"""Where haproxy answers that it runs."""
+
 STS_HOST = f"sts.{REGION}.amazonaws.com"
 """The only name of STS in this region that EKS' authenticator asks about a token; the machine knows it as moto's."""

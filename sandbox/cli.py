@@ -4,32 +4,26 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 from rich import box
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.markup import escape
 from rich.table import Table
 
-from sandbox import (
-    bringup,
-    configs,
-    debian,
-    environment,
-    images,
-    machine,
-    services,
-    site,
-    supervise,
-    toolchain,
-)
+from sandbox import environment, site, toolchain
 from sandbox.errors import SandboxError
 from sandbox.layout import Layout, here
+from sandbox.machine import bringup, namespaces, supervisor
+from sandbox.progress import Report, reporting
+from sandbox.services.service import Service
+from sandbox.services.table import prepare, table
 
 app = typer.Typer(
     add_completion=False, no_args_is_help=True, help="The embedded cloud.", pretty_exceptions_enable=False
@@ -48,9 +42,9 @@ def up(driver: Driver = "existing") -> None:
     with _errors():
         began = time.monotonic()
         layout, stack = here(), environment.STACKS[driver]
-        table = _start(layout, stack)
+        _start(layout, stack)
         _pulumi(layout, "up", stack, "--yes", "--refresh")
-        _show(layout, table)
+        _show(layout)
         _site(layout, stack)
         console.print(f"[bold green]Up[/] after {time.monotonic() - began:.0f} s.")
 
@@ -60,14 +54,15 @@ def start(driver: Driver = "existing") -> None:
     """Start the cloud alone, with an empty or its present stack."""
     with _errors():
         layout = here()
-        _show(layout, _start(layout, environment.STACKS[driver]))
+        _start(layout, environment.STACKS[driver])
+        _show(layout)
 
 
 @app.command("toolchain")
 def tools() -> None:
     """Have the engine, Kubernetes and Debian's packages at hand; it starts nothing. Root is for the packages alone."""
-    with _errors(), _progress() as progress:
-        _tools(here(), progress)
+    with _errors(), reporting(console) as report:
+        bringup.bring(here(), _tools(here(), [], report), report)
 
 
 @app.command()
@@ -84,11 +79,10 @@ def status() -> None:
     """Show what runs and where, and what the supervisor had to start again; exit 1 when something does not run."""
     with _errors():
         layout = here()
-        if machine.keeper(layout) is None:
+        if namespaces.keeper(layout) is None:
             console.print("The sandbox does not run. Start it with `make up`.")
             raise typer.Exit(1)
-        tools = {name: layout.bin / name for tool in toolchain.TOOLS for name in tool.binaries}
-        if not _show(layout, services.table(layout, tools, sys.executable)):
+        if not _show(layout):
             raise typer.Exit(1)
         for stack in environment.deployed(layout):
             _site(layout, stack)
@@ -100,7 +94,7 @@ def down() -> None:
     with _errors():
         layout = here()
         began = time.monotonic()
-        machine.stop(layout)
+        namespaces.stop(layout)
         if layout.root.exists():
             with open("/proc/mounts") as mounts:
                 left = [line.split()[1] for line in mounts if str(layout.root) in line]
@@ -114,50 +108,42 @@ def down() -> None:
         console.print(f"Nothing is left but the cache, {layout.cache} ({time.monotonic() - began:.0f} s).")
 
 
-def _start(layout: Layout, stack: str) -> list[services.Service]:
+def _start(layout: Layout, stack: str) -> None:
     if os.geteuid() != 0:
         raise SandboxError(
             "The sandbox cannot start.",
             why="It makes namespaces, links and containers, which only root may.",
             do="Run the command as root, in a virtual machine if you prefer.",
         )
-    configs.write(layout)
-    with _progress() as progress:
-        found = _tools(layout, progress)
-        tools = {name: path for each in found for name, path in each.binaries.items()}
-        task = progress.add_task("base image (Debian 12 with Python)", total=None)
-        images.base_archive(layout)
-        progress.update(task, total=1, completed=1)
-        table = services.table(layout, tools, sys.executable)
-        tasks: dict[str, TaskID] = {}
-
-        def report(name: str, state: str) -> None:
-            if state == "starting":
-                tasks[name] = progress.add_task(f"starting {name}", total=None)
-            else:
-                progress.update(tasks[name], description=f"{name} is ready", total=1, completed=1)
-
-        bringup.start(layout, table, report)
+    prepare(layout)
+    found: list[toolchain.Found] = []
+    with reporting(console) as report:
+        bringup.start(layout, table(layout), _tools(layout, found, report), report)
     environment.write(layout, found)
     environment.select_stack(layout, stack)
-    return table
 
 
-def _tools(layout: Layout, progress: Progress) -> list[toolchain.Found]:
-    missing = debian.missing()
-    if missing:
-        task = progress.add_task(f"installing {', '.join(missing)}", total=None)
-        layout.cache.mkdir(parents=True, exist_ok=True)
-        debian.install(missing, layout.cache / "apt.log")
-        progress.update(task, total=1, completed=1)
-    task = progress.add_task("toolchain", total=None)
+def _tools(layout: Layout, found: list[toolchain.Found], report: Report) -> bringup.Tools:
+    """What brings the tools, a Go module's together: into `found`, and as links for the services, if those start."""
 
-    def report(what: str, done: int, total: int) -> None:
-        progress.update(task, description=what, completed=done, total=total or None)
+    def bring(module: str) -> None:
+        def progress(what: str, done: int, total: int) -> None:
+            report.advanced(bringup.tools(module), f"{bringup.tools(module)}: {what}", done, total)
 
-    found = toolchain.find(toolchain.TOOLS, layout.cache, report, path=environment.search_path(layout))
-    progress.update(task, description="toolchain", total=1, completed=1)
-    return found
+        tools = [tool for tool in toolchain.TOOLS if tool.module == module]
+        for each in toolchain.find(tools, layout.cache, progress, path=environment.search_path(layout)):
+            found.append(each)
+            if layout.tools.exists():
+                for name, path in each.binaries.items():
+                    _link(layout.tools / name, path)
+
+    # In this order: the services need what comes first.
+    return {module: partial(bring, module) for module in ("kubernetes", "pulumi")}
+
+
+def _link(path: Path, target: Path) -> None:
+    path.unlink(missing_ok=True)
+    path.symlink_to(target)
 
 
 def _pulumi(layout: Layout, verb: str, stack: str, *options: str) -> None:
@@ -181,17 +167,17 @@ def _pulumi(layout: Layout, verb: str, stack: str, *options: str) -> None:
         )
 
 
-def _show(layout: Layout, table: list[services.Service]) -> bool:
+def _show(layout: Layout) -> bool:
     """Print the table of services; False when one of them does not run."""
-    about = {service.name: service for service in table}
+    about: dict[str, Service] = {service.name: service for service in table(layout)}
     shown = Table("service", "what", box=box.SIMPLE)
     shown.add_column("where", overflow="fold")
     shown.add_column("state")
-    states = supervise.states(layout)
+    states = supervisor.states(layout)
     for state in states:
         said = "[green]running[/]" if state.running else f"[red]{state.state}[/]"
         if state.healed:
-            said += f", healed {state.healed}x ({state.last_exit})"
+            said += f", healed {state.healed}x ({escape(state.last_exit)})"
         service = about[state.name]
         shown.add_row(state.name, service.what, service.where, said)
     console.print(shown)
@@ -245,16 +231,9 @@ def _site(layout: Layout, stack: str) -> None:
 
 
 @contextmanager
-def _progress() -> Iterator[Progress]:
-    columns = (TextColumn("{task.description}"), BarColumn(bar_width=20), TimeElapsedColumn())
-    with Progress(*columns, console=console) as progress:
-        yield progress
-
-
-@contextmanager
 def _errors() -> Iterator[None]:
     try:
         yield
     except SandboxError as error:
-        console.print(f"[bold red]Error:[/] {error}", markup=True)
+        console.print(f"[bold red]Error:[/] {escape(str(error))}")
         raise typer.Exit(1) from error

@@ -4,6 +4,9 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+CGROUP = "ejemplo-django-sandbox"
+"""The control group under which every container of the machine runs, in /sys/fs/cgroup."""
+
 
 @dataclass(frozen=True, slots=True)
 class Layout:
@@ -42,6 +45,11 @@ class Layout:
         return self.root / "run"
 
     @property
+    def tools(self) -> Path:
+        """A link to each of the toolchain's binaries, wherever it is; made when the tool is there."""
+        return self.root / "tools"
+
+    @property
     def var(self) -> Path:
         """The machine's own /var: etcd, images, the registry's blobs, the pods' volumes."""
         return self.root / "var"
@@ -60,6 +68,11 @@ class Layout:
     def ecr_password_life(self) -> Path:
         """How many seconds the passwords last that ECR gives from now on; 12 hours, as on AWS, without the file."""
         return self.etc / "ecr-password-seconds"
+
+    @property
+    def authenticator(self) -> Path:
+        """What EKS' authenticator reads: its certificate, its cluster, and whom it lets in."""
+        return self.etc / "authenticator"
 
     @property
     def certificates(self) -> Path:
@@ -85,6 +98,11 @@ class Layout:
     def docker_socket(self) -> Path:
         """The Docker daemon's socket."""
         return self.run / "docker.sock"
+
+    @property
+    def containerd_socket(self) -> Path:
+        """Containerd's socket."""
+        return self.run / "containerd.sock"
 
     @property
     def supervisor_socket(self) -> Path:

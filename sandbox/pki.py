@@ -8,7 +8,7 @@ import yaml
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from sandbox.addresses import CLUSTER, NODE_ADDRESS
+from sandbox.addresses import API_SERVER, CLUSTER
 from sandbox.layout import Layout
 
 
@@ -38,7 +38,7 @@ def client(layout: Layout, name: str, *, user: str, group: str | None = None) ->
     path = layout.etc / f"{name}.kubeconfig"
     encoded = base64.b64encode(pem).decode()
     cluster = {
-        "server": f"https://{NODE_ADDRESS}:6443",
+        "server": API_SERVER,
         "certificate-authority-data": base64.b64encode(layout.ca.read_bytes()).decode(),
     }
     path.write_text(

@@ -20,12 +20,12 @@ def furnish() -> None:
     The one user is whoever has the sandbox's credentials.
     """
     mock_random.seed(addresses.CLUSTER)
-    given = aws_environment()
+    sandbox_user = aws_environment()
     iam.user_with_key(
         DEFAULT_ACCOUNT_ID,
         name=AWS_USER,
-        key_id=given["AWS_ACCESS_KEY_ID"],
-        secret=given["AWS_SECRET_ACCESS_KEY"],
+        key_id=sandbox_user["AWS_ACCESS_KEY_ID"],
+        secret=sandbox_user["AWS_SECRET_ACCESS_KEY"],
     )
     ec2 = boto3.client("ec2", region_name=addresses.REGION)
     tags = [

@@ -14,9 +14,6 @@ from typing import Any
 from sandbox import addresses
 from sandbox.layout import Layout, here
 
-PORT = 21362
-"""Where the API server asks; the authenticator's own default."""
-
 Mapping = dict[str, list[Any]]
 
 BINARY = "AUTHENTICATOR"
@@ -28,7 +25,8 @@ NOBODY: Mapping = {"mapUsers": [], "mapRoles": [], "mapAccounts": []}
 
 def publish(layout: Layout, *, cluster: str, mapping: Mapping) -> None:
     """Say of which cluster the authenticator is, and whom it lets in; the name is empty when there is no cluster."""
-    folder = layout.etc / "authenticator"
+    folder = layout.authenticator
+    folder.mkdir(exist_ok=True)
     # In place: the authenticator watches the file itself, and would see one that was moved there a second later.
     (folder / "mapping.json").write_text(json.dumps(mapping))
     (folder / "cluster").write_text(cluster)
@@ -44,7 +42,7 @@ def run(folder: Path, cluster: str) -> subprocess.Popen[bytes]:
             f"--cluster-id={cluster or 'none'}",
             f"--config={folder / 'config.yaml'}",
             f"--address={addresses.NODE_ADDRESS}",
-            f"--port={PORT}",
+            f"--port={addresses.AUTHENTICATOR_PORT}",
             f"--state-dir={folder}",
             "--kubeconfig-pregenerated=true",
             "--backend-mode=DynamicFile",
@@ -55,7 +53,7 @@ def run(folder: Path, cluster: str) -> subprocess.Popen[bytes]:
 
 def main() -> None:
     """Serve until the authenticator ends by itself."""
-    folder = here().etc / "authenticator"
+    folder = here().authenticator
     while True:
         cluster = (folder / "cluster").read_text()
         process = run(folder, cluster)

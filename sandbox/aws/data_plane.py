@@ -28,9 +28,6 @@ from sandbox.layout import Layout, here
 DOMAIN = ".elb.amazonaws.com."
 """What the DNS name of every balancer ends in."""
 
-HEALTH_PORT = 8404
-"""Where haproxy answers on the node's address that it runs."""
-
 CONFIG = Path("/run/haproxy.cfg")
 """Inside the machine."""
 
@@ -49,7 +46,7 @@ defaults
   timeout connect 5s
   timeout http-request 60s
 frontend health
-  bind {addresses.NODE_ADDRESS}:{HEALTH_PORT}
+  bind {addresses.NODE_ADDRESS}:{addresses.BALANCERS_HEALTH_PORT}
   timeout client 5s
   http-request return status 200
 """

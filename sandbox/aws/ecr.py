@@ -15,16 +15,16 @@ def passwords_end(layout: Layout) -> None:
     """ECR gives another password at each call, which its registry takes until it ends: moto's is always one."""
 
     def get_authorization_token(self: ECRResponse) -> ActionResult:
-        given = []
+        passwords = []
         for registry in self._get_param("registryIds") or [self.current_account]:
             password, expires = ecr_registry.new_password(layout)
-            given.append(
+            passwords.append(
                 {
                     "authorizationToken": b64encode(f"{ecr_registry.USER}:{password}".encode()).decode(),
                     "expiresAt": expires,
                     "proxyEndpoint": f"https://{registry}{addresses.ECR_DOMAIN}",
                 }
             )
-        return ActionResult({"authorizationData": given})
+        return ActionResult({"authorizationData": passwords})
 
     patch(ECRResponse, "get_authorization_token", get_authorization_token)

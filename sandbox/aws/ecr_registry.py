@@ -109,10 +109,10 @@ class Registry:
         return self._forward(request, None)
 
     def _authenticate(self, request: Request) -> None:
-        given = request.authorization
-        if given is None or given.type != "basic" or given.username != USER:
+        login = request.authorization
+        if login is None or login.type != "basic" or login.username != USER:
             raise _RefusedError(401, "UNAUTHORIZED", "Not Authorized")
-        if not is_valid(self._layout, given.password or ""):
+        if not is_valid(self._layout, login.password or ""):
             message = "Your authorization token has expired. Reauthenticate and try again."
             raise _RefusedError(403, "DENIED", message)
 
@@ -159,8 +159,8 @@ class Registry:
             decode_content=False,
             redirect=False,
         )
-        given = Headers([(name, value) for name, value in answer.headers.items() if name.lower() not in _HOP_BY_HOP])
-        response = Response(answer.stream(1 << 18, decode_content=False), answer.status, given)
+        kept = Headers([(name, value) for name, value in answer.headers.items() if name.lower() not in _HOP_BY_HOP])
+        response = Response(answer.stream(1 << 18, decode_content=False), answer.status, kept)
         response.call_on_close(answer.release_conn)
         return response
 

@@ -73,26 +73,26 @@ def signer(account: str, *, url: str, headers: Mapping[str, str]) -> Caller:
     nobody's, to a signature that is not of that key's secret, and to one that is too old.
     """
     parts = urlsplit(url)
-    given = {name.lower(): values[0] for name, values in parse_qs(parts.query).items()}
-    if "x-amz-signature" not in given:
+    query = {name.lower(): values[0] for name, values in parse_qs(parts.query).items()}
+    if "x-amz-signature" not in query:
         credential = re.search(r"Credential=([^/]+)/", headers.get("Authorization", ""))
         if credential is None:
             raise InvalidClientTokenIdError
         return caller(account, credential[1])
-    key_id, _, region, service, _ = given["x-amz-credential"].split("/")
+    key_id, _, region, service, _ = query["x-amz-credential"].split("/")
     who = caller(account, key_id)
-    signed = given["x-amz-signedheaders"].split(";")
+    signed = query["x-amz-signedheaders"].split(";")
     request = AWSRequest(
         method="GET",
         url=f"{parts.path}?" + "&".join(x for x in parts.query.split("&") if not x.startswith("X-Amz-Signature=")),
         headers={name: value for name, value in headers.items() if name.lower() in signed},
     )
-    request.context["timestamp"] = given["x-amz-date"]
+    request.context["timestamp"] = query["x-amz-date"]
     auth = SigV4QueryAuth(Credentials(key_id, who.secret), service, region)
     expected = auth.signature(auth.string_to_sign(request, auth.canonical_request(request)), request)
-    if expected != given["x-amz-signature"] or who.token != given.get("x-amz-security-token"):
+    if expected != query["x-amz-signature"] or who.token != query.get("x-amz-security-token"):
         raise SignatureDoesNotMatchError
-    if _moment(given["x-amz-date"]) + _LIFE < datetime.now(UTC):
+    if _moment(query["x-amz-date"]) + _LIFE < datetime.now(UTC):
         raise JsonRESTError("SignatureDoesNotMatch", f"Signature expired: it was made over {_LIFE} ago.")
     return who
 

@@ -134,12 +134,12 @@ def absolute(name: str) -> str:
     return f"{name.lower().rstrip('.')}."
 
 
-def _record(given: Any) -> Record:
-    alias = given.get("AliasTarget")
+def _record(answer: Any) -> Record:
+    alias = answer.get("AliasTarget")
     return Record(
-        name=absolute(given["Name"]),
-        kind=given["Type"],
-        ttl=int(given.get("TTL", 0)),
-        values=tuple(each["Value"] for each in given.get("ResourceRecords", ())),
+        name=absolute(answer["Name"]),
+        kind=answer["Type"],
+        ttl=int(answer.get("TTL", 0)),
+        values=tuple(each["Value"] for each in answer.get("ResourceRecords", ())),
         alias=absolute(alias["DNSName"]) if alias else None,
     )

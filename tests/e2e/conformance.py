@@ -8,7 +8,6 @@ from typing import Any
 import requests
 
 from sandbox import addresses, environment
-from sandbox.aws.eks.control_plane import ENDPOINT
 from sandbox.layout import Layout
 from tests.conformance import stack as stacks
 from tests.conformance.stack import CLUSTER_WITH_WORK, WORK, Stack
@@ -47,7 +46,9 @@ class Administrator:
 
     def _ask(self, method: str, path: str, **options: Any) -> requests.Response:
         certificate, ca = str(self.layout.etc / "admin.client.pem"), str(self.layout.ca)
-        return requests.request(method, f"{ENDPOINT}{path}", cert=certificate, verify=ca, timeout=10, **options)
+        return requests.request(
+            method, f"{addresses.API_SERVER}{path}", cert=certificate, verify=ca, timeout=10, **options
+        )
 
 
 def project(home: Path, *, layout: Layout, credentials: Mapping[str, str] | None = None) -> Stack:

@@ -11,7 +11,6 @@ import requests
 import yaml
 
 from sandbox import addresses
-from sandbox.aws.eks.control_plane import ENDPOINT
 from sandbox.layout import here
 from tests.conformance.stack import Stack
 from tests.e2e import cloud
@@ -112,7 +111,7 @@ class Existing:
 
     def _answer(self) -> int:
         headers, ca = {"Authorization": f"Bearer {self.handed['token']}"}, str(self.api.layout.ca)
-        return requests.get(f"{ENDPOINT}{_ACCOUNTS}", headers=headers, verify=ca, timeout=10).status_code
+        return requests.get(f"{addresses.API_SERVER}{_ACCOUNTS}", headers=headers, verify=ca, timeout=10).status_code
 
     def _hand_out(self, **changes: str) -> None:
         self.handed.update(changes)
@@ -133,7 +132,11 @@ def existing(home: Path) -> Iterator[Existing]:
     """Make the account, an administrator; the owner takes back everything at the end."""
     api = Administrator(layout=here())
     authority = base64.b64encode(api.layout.ca.read_bytes()).decode()
-    handed = {"server": ENDPOINT, "tls-server-name": addresses.NODE_ADDRESS, "certificate-authority-data": authority}
+    handed = {
+        "server": addresses.API_SERVER,
+        "tls-server-name": addresses.NODE_ADDRESS,
+        "certificate-authority-data": authority,
+    }
     with ExitStack() as undo:
         made = Existing(stack=project(home, layout=api.layout), api=api, undo=undo, handed=handed)
         undo.callback(api.delete, f"{_ACCOUNTS}/{ACCOUNT}")

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from sandbox import debian, machine
 from sandbox.layout import Layout, here
+from sandbox.machine import namespaces, packages
 from tests.e2e.machine import traces
 from tests.e2e.session import FirstUp, Times
 from tests.e2e.site import Site
@@ -63,7 +63,7 @@ def _session(
         pytest.exit("the end-to-end suite starts the sandbox, which only root may: run it as root", 1)
     stack = Stack(layout=layout, folder=layout.checkout)
     if config.getoption("running"):
-        if machine.keeper(layout) is None:
+        if namespaces.keeper(layout) is None:
             pytest.exit("--running, but the sandbox does not run: start it with `make up`", 1)
         yield stack, None
         return
@@ -86,12 +86,12 @@ def _up(stack: Stack) -> FirstUp:
     When something had to be fetched, built or installed for it, it is done once more: only then does its time
     count, and is what is new on the host the sandbox's and not a package's.
     """
-    before, cache, packages = traces(stack.layout), _cache(stack.layout), debian.missing()
+    before, cache, missing = traces(stack.layout), _cache(stack.layout), packages.missing()
     with process_list() as commands:
         done = stack.sandbox("up", check=False, timeout=FIRST_START)
     if done.code:
         pytest.exit(f"`python -m sandbox up` ended with {done.code}:\n{done.said[-8000:]}", 1)
-    if _cache(stack.layout) == cache and not packages:
+    if _cache(stack.layout) == cache and not missing:
         return FirstUp(before=before, done=done, commands=commands)
     stack.sandbox("down")
     return _up(stack)

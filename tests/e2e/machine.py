@@ -10,9 +10,10 @@ from pathlib import Path
 
 import psutil
 
-from sandbox import machine, toolchain
-from sandbox.layout import Layout
-from sandbox.services import Service, table
+from sandbox.layout import CGROUP, Layout
+from sandbox.machine.namespaces import keeper
+from sandbox.services.service import Service
+from sandbox.services.table import table
 
 _PLACES = ("/dev/shm", "/etc", "/opt", "/run", "/srv", "/usr/libexec", "/usr/local", "/var")  # noqa: S108  # looked at
 """Where the programs of the machine keep their files when nobody tells them another place."""
@@ -23,8 +24,7 @@ _OF_THE_SYSTEM = ("/run/", "/var/cache/apt", "/var/lib/apt", "/var/lib/dpkg", "/
 
 def services(layout: Layout) -> dict[str, Service]:
     """Every service by its name."""
-    tools = {name: Path(name) for tool in toolchain.TOOLS for name in tool.binaries}
-    return {service.name: service for service in table(layout, tools, "python")}
+    return {service.name: service for service in table(layout)}
 
 
 def alive(processes: Iterable[psutil.Process]) -> list[psutil.Process]:
@@ -39,9 +39,9 @@ def alive(processes: Iterable[psutil.Process]) -> list[psutil.Process]:
 
 def inhabitants(layout: Layout) -> list[psutil.Process]:
     """The keeper and every process beneath it: the whole machine."""
-    keeper = machine.keeper(layout)
-    assert keeper is not None, "the sandbox does not run"
-    return [keeper, *keeper.children(recursive=True)]
+    process = keeper(layout)
+    assert process is not None, "the sandbox does not run"
+    return [process, *process.children(recursive=True)]
 
 
 def supervisor(layout: Layout) -> psutil.Process:
@@ -103,7 +103,7 @@ class Traces:
 
 def traces(layout: Layout) -> Traces:
     """What there is on the host now."""
-    groups = Path("/sys/fs/cgroup").glob(f"**/{machine.CGROUP}")
+    groups = Path("/sys/fs/cgroup").glob(f"**/{CGROUP}")
     return Traces(
         mounts=frozenset(Path("/proc/mounts").read_text().splitlines()),
         links=frozenset(each.name for each in Path("/sys/class/net").iterdir()),

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable
 import psutil
 import pytest
 
-from sandbox import machine, supervise
 from sandbox.layout import Layout, here
+from sandbox.machine import namespaces
+from sandbox.machine.supervisor import State, states
 from tests.e2e import cloud
 from tests.e2e.machine import alive, inhabitants, process_of, services, supervisor
 from tests.e2e.session import Times
@@ -21,8 +22,8 @@ HEALING = 60
 """Seconds until a killed service is healthy, and the site answers, again."""
 
 
-def _state(layout: Layout, name: str) -> supervise.State:
-    [state] = [each for each in supervise.states(layout) if each.name == name]
+def _state(layout: Layout, name: str) -> State:
+    [state] = [each for each in states(layout) if each.name == name]
     return state
 
 
@@ -102,7 +103,7 @@ def test_up_works_again_after_the_machine_itself_was_killed(
             victim.send_signal(signal.SIGKILL)
 
     def dead() -> None:
-        assert machine.keeper(layout) is None
+        assert namespaces.keeper(layout) is None
         assert alive(before) == []
 
     eventually(dead, within=30)

@@ -8,8 +8,8 @@ import docker
 import psutil
 import pytest
 
-from sandbox import images
 from sandbox.layout import Layout
+from sandbox.services import images
 from tests.e2e import cloud
 from tests.e2e.machine import alive, inhabitants, living_in, namespaces, traces
 from tests.e2e.session import FirstUp, Times

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from sandbox import addresses, environment, images, logins
+from sandbox import addresses, environment, logins
+from sandbox.services import images
 from tests.e2e import cloud
 from tests.e2e.stack import Done, Stack, edited
 

@@ -17,7 +17,7 @@ def as_aws_does_it(layout: Layout) -> None:
     url_paths.clear()
     url_paths["{0}/(?P<path>.+)$"] = EKSResponse().dispatch
     access.forget(layout)
-    cluster.change_moto(layout)
-    access.change_moto(layout)
-    nodegroups.change_moto(layout)
-    addons.change_moto()
+    cluster.patch_moto(layout)
+    access.patch_moto(layout)
+    nodegroups.patch_moto(layout)
+    addons.patch_moto()

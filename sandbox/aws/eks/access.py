@@ -40,7 +40,7 @@ _POLICY = "arn:aws:eks::aws:cluster-access-policy/"
 _RBAC = "/apis/rbac.authorization.k8s.io/v1"
 
 
-def change_moto(layout: Layout) -> None:
+def patch_moto(layout: Layout) -> None:
     """Add the operations on access entries and their policies."""
 
     @operation("create_access_entry", "principalArn", "kubernetesGroups", "username", "type", "tags")

@@ -16,7 +16,7 @@ NAMES = ("vpc-cni", "coredns", "kube-proxy", "metrics-server", "eks-pod-identity
 _SETTINGS = ("addonVersion", "serviceAccountRoleArn", "configurationValues", "podIdentityAssociations")
 
 
-def change_moto() -> None:
+def patch_moto() -> None:
     """Add the operations on add-ons."""
 
     @operation("create_addon", "addonName", "resolveConflicts", "tags", *_SETTINGS)

@@ -11,7 +11,7 @@ from moto.eks.responses import EKSResponse
 
 from sandbox import addresses
 from sandbox.aws import iam
-from sandbox.aws.eks import access, addons, control_plane
+from sandbox.aws.eks import access, addons
 from sandbox.aws.eks.operations import Parameters, found, kept, operation, parameters, updated, updates
 from sandbox.aws.patch import patch
 from sandbox.layout import Layout
@@ -43,7 +43,7 @@ _CONFIG = {
 """What UpdateClusterConfig changes: the attribute and the type of the update."""
 
 
-def change_moto(layout: Layout) -> None:
+def patch_moto(layout: Layout) -> None:
     """Make clusters and their updates behave as EKS'."""
     _clusters_are_the_api_server(layout)
     _clusters_go(layout)
@@ -56,7 +56,7 @@ def _clusters_are_the_api_server(layout: Layout) -> None:
 
     https://docs.aws.amazon.com/eks/latest/APIReference/API_CreateCluster.html
     """
-    create, describe = EKSBackend.create_cluster, EKSBackend.describe_cluster
+    describe = EKSBackend.describe_cluster
 
     def create_cluster(self: EKSResponse) -> ActionResult:
         given = parameters(self, _KNOWN)
@@ -72,8 +72,7 @@ def _clusters_are_the_api_server(layout: Layout) -> None:
         subnets = ec2_backends[self.current_account][self.region].describe_subnets(network["subnetIds"])
         if len({subnet.availability_zone for subnet in subnets}) < 2:
             raise InvalidParameterException(message="Subnets specified must be in at least two different AZs")
-        made = create(
-            backend,
+        made = backend.create_cluster(
             name=given["name"],
             version=version,
             role_arn=given["roleArn"],
@@ -94,7 +93,7 @@ def _clusters_are_the_api_server(layout: Layout) -> None:
             tags=given.get("tags"),
             encryption_config=given.get("encryptionConfig"),
         )
-        made.endpoint = control_plane.ENDPOINT
+        made.endpoint = addresses.API_SERVER
         asked: dict[str, Any] = given.get("accessConfig") or {}
         kept(made, "access_config")["authenticationMode"] = asked.get("authenticationMode", "CONFIG_MAP")
         patch(made, "upgrade_policy", given.get("upgradePolicy") or {"supportType": "EXTENDED"})

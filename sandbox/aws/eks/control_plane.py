@@ -8,15 +8,12 @@ import requests
 from sandbox import addresses
 from sandbox.layout import Layout
 
-ENDPOINT = f"https://{addresses.NODE_ADDRESS}:6443"
-"""Where the API server answers."""
-
 
 def kubernetes(layout: Layout, method: str, path: str, content: dict[str, Any] | None = None) -> None:
     """Apply, patch or delete an object; what is to be deleted may be gone. Raises requests.HTTPError when refused."""
     answer = requests.request(
         method,
-        f"{ENDPOINT}{path}",
+        f"{addresses.API_SERVER}{path}",
         params={"fieldManager": "eks", "force": "true"} if method == "PATCH" else None,
         headers={"Content-Type": "application/apply-patch+yaml"},
         data=None if content is None else json.dumps(content),  # JSON is YAML

@@ -5,7 +5,7 @@ from typing import Any
 from moto.core.responses import ActionResult
 from moto.ec2.models import ec2_backends
 from moto.eks.exceptions import InvalidParameterException
-from moto.eks.models import Cluster, EKSBackend
+from moto.eks.models import Cluster
 from moto.eks.responses import EKSResponse
 
 from sandbox import addresses
@@ -35,9 +35,9 @@ _KNOWN = (
 )
 
 
-def change_moto(layout: Layout) -> None:
+def patch_moto(layout: Layout) -> None:
     """Make node groups behave as EKS' do, and have the sandbox's node."""
-    create, delete = EKSBackend.create_nodegroup, EKSResponse.delete_nodegroup
+    delete = EKSResponse.delete_nodegroup
 
     def create_nodegroup(self: EKSResponse) -> ActionResult:
         given = parameters(self, _KNOWN)
@@ -48,8 +48,7 @@ def change_moto(layout: Layout) -> None:
                 message=f"Requested Nodegroup version {version} is greater than the cluster version {cluster.version}"
             )
         template = given.get("launchTemplate")
-        made = create(
-            self.eks_backend,
+        made = self.eks_backend.create_nodegroup(
             cluster_name=cluster.name,
             nodegroup_name=given["nodegroupName"],
             scaling_config=given.get("scalingConfig"),

@@ -31,11 +31,14 @@ def missing() -> list[str]:
     return [package for package, sign in PACKAGES.items() if not (shutil.which(sign) or Path(sign).exists())]
 
 
-def install(packages: list[str], log: Path) -> None:
-    """Install packages with apt-get, and keep their services from starting on the host.
+def ensure(log: Path) -> None:
+    """Install what is missing with apt-get, and keep the packages' services from starting on the host.
 
     Raises SandboxError, with the end of apt's log, when that fails or nobody may install.
     """
+    if not (packages := missing()):
+        return
+    log.parent.mkdir(parents=True, exist_ok=True)
     environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
     policy = not _POLICY.exists()
     if policy:
@@ -44,7 +47,14 @@ def install(packages: list[str], log: Path) -> None:
     try:
         with log.open("ab") as out:
             for command in (["update"], ["install", "--yes", "--no-install-recommends", *packages]):
-                subprocess.run(["apt-get", *command], check=True, stdout=out, stderr=out, env=environment)
+                subprocess.run(
+                    ["apt-get", *command],
+                    check=True,
+                    stdout=out,
+                    stderr=out,
+                    env=environment,
+                    start_new_session=True,  # neither Ctrl-C nor the end of a failed start leaves packages half done
+                )
     except (OSError, subprocess.CalledProcessError) as error:
         raise SandboxError(
             f"The packages {', '.join(packages)} could not be installed.",

@@ -78,7 +78,7 @@ def import_base(layout: Layout) -> None:
 
 def import_pause(layout: Layout) -> None:
     """Give containerd the pause image, a static busybox that sleeps, unless it has it; made with the Docker daemon."""
-    ctr = ["ctr", "--address", str(layout.run / "containerd.sock"), "--namespace", "k8s.io", "images"]
+    ctr = ["ctr", "--address", str(layout.containerd_socket), "--namespace", "k8s.io", "images"]
     listed = subprocess.run([*ctr, "list", "--quiet"], check=True, capture_output=True, text=True)
     if f"docker.io/{PAUSE_IMAGE}" in listed.stdout.split():
         return

@@ -17,10 +17,10 @@ import psutil
 
 from sandbox import addresses
 from sandbox.errors import SandboxError
-from sandbox.layout import Layout, here
+from sandbox.layout import CGROUP, Layout, here
 
-CGROUP = "ejemplo-django-sandbox"
-"""The control group under which every container of the machine runs."""
+_MODULE = "sandbox.machine.namespaces"
+"""This module, which is also the keeper's process and the machine's first."""
 
 _NAMESPACES = ("--pid", "--mount", "--net", "--uts", "--ipc")
 _KUBELET_SYSCTLS = {
@@ -50,7 +50,7 @@ def start(layout: Layout) -> None:
         stale.unlink()
     with log.open("ab") as out:
         process = subprocess.Popen(
-            [sys.executable, "-m", "sandbox.machine"],
+            [sys.executable, "-m", _MODULE],
             cwd=layout.checkout,
             # Nothing of the user's own session, credentials least of all, reaches the services.
             env={"PATH": f"{os.environ['PATH']}:/usr/sbin:/sbin", "HOME": "/var", "LANG": "C.UTF-8"},
@@ -137,7 +137,7 @@ def _keep(layout: Layout) -> None:
     me = psutil.Process()
     (layout.root / "machine.pid").write_text(f"{me.pid} {me.create_time()}")
     go_in, go_out = os.pipe()
-    inside = [sys.executable, "-m", "sandbox.machine", "inside"]
+    inside = [sys.executable, "-m", _MODULE, "inside"]
     # The kernel ends unshare when its keeper goes, however it goes (setpriv(1)), and with it the machine (unshare(1)).
     holder = subprocess.Popen(
         ["setpriv", "--pdeathsig=KILL", "--",
@@ -182,7 +182,7 @@ def _first_child(pid: int) -> int:
     for _ in range(100):
         children = psutil.Process(pid).children()
         # unshare's child has made its namespaces once it runs what it was asked to run.
-        if children and "sandbox.machine" in children[0].cmdline():
+        if children and _MODULE in children[0].cmdline():
             return int(children[0].pid)
         time.sleep(0.05)
     raise RuntimeError("unshare started nothing within 5 s")

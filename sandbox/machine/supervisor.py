@@ -11,20 +11,12 @@ from typing import Any, cast
 from supervisor.xmlrpc import SupervisorTransport
 
 from sandbox.layout import Layout
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Program:
-    """A process to keep running: its name, its command line, and what it needs in its environment."""
-
-    name: str
-    command: Sequence[str]
-    environment: dict[str, str]
+from sandbox.services.service import Service
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class State:
-    """What the supervisor says of a program. `pid` is the machine's own numbering; `since` None if it never ran."""
+    """What the supervisor says of a service. `pid` is the machine's own numbering; `since` None if it never ran."""
 
     name: str
     running: bool
@@ -34,7 +26,7 @@ class State:
     last_exit: str
 
 
-def configure(layout: Layout, programs: Sequence[Program]) -> None:
+def configure(layout: Layout, services: Sequence[Service]) -> None:
     """Write the supervisor's configuration. Nothing starts by itself: the order is the caller's."""
     config = configparser.RawConfigParser()
     config["unix_http_server"] = {"file": str(layout.supervisor_socket), "chmod": "0700"}
@@ -49,11 +41,11 @@ def configure(layout: Layout, programs: Sequence[Program]) -> None:
     config["rpcinterface:supervisor"] = {
         "supervisor.rpcinterface_factory": "supervisor.rpcinterface:make_main_rpcinterface"
     }
-    for program in programs:
-        config[f"program:{program.name}"] = {
-            "command": " ".join(_quoted(word) for word in program.command),
-            "environment": ",".join(f'{k}="{v.replace("%", "%%")}"' for k, v in program.environment.items()),
-            "stdout_logfile": str(layout.logs / f"{program.name}.log"),
+    for service in services:
+        config[f"program:{service.name}"] = {
+            "command": " ".join(_quoted(word) for word in service.command),
+            "environment": ",".join(f'{k}="{v.replace("%", "%%")}"' for k, v in service.environment.items()),
+            "stdout_logfile": str(layout.logs / f"{service.name}.log"),
             "stdout_logfile_maxbytes": "20MB",
             "stdout_logfile_backups": "1",
             "redirect_stderr": "true",

@@ -1,0 +1,81 @@
+"""containerd, which runs the pods' containers, and the Docker daemon on top of it, which builds images."""
+
+import json
+
+from sandbox import addresses
+from sandbox.layout import CGROUP, Layout
+from sandbox.services import images
+from sandbox.services.service import Service, unix
+
+
+def services(layout: Layout) -> list[Service]:
+    """Both daemons; they trust the sandbox's authority beside those of the system."""
+    return [
+        Service(
+            name="containerd",
+            what="containers",
+            command=["containerd", "--config", str(layout.etc / "containerd.toml")],
+            environment={"SSL_CERT_FILE": str(layout.ca)},
+            configure=lambda: _configure_containerd(layout),
+            where=".sandbox/run/containerd.sock",
+            healthy=unix(layout.containerd_socket),
+        ),
+        Service(
+            name="docker",
+            what="Docker daemon",
+            command=[
+                "dockerd",
+                f"--config-file={layout.etc / 'docker.json'}",
+                f"--host=unix://{layout.docker_socket}",
+                f"--containerd={layout.containerd_socket}",
+                f"--cgroup-parent=/{CGROUP}/docker",
+            ],
+            environment={"SSL_CERT_FILE": str(layout.ca)},
+            configure=lambda: _configure_docker(layout),
+            where=".sandbox/run/docker.sock",
+            healthy=unix(layout.docker_socket),
+            needs=("containerd",),
+        ),
+    ]
+
+
+def _configure_docker(layout: Layout) -> None:
+    # There is no flag for it; left alone, dockerd would make a key.json in the host's /etc/docker.
+    content = {"deprecated-key-path": "/var/lib/docker/key.json"}
+    (layout.etc / "docker.json").write_text(json.dumps(content))
+
+
+def _configure_containerd(layout: Layout) -> None:
+    networks = layout.etc / "cni"
+    networks.mkdir(exist_ok=True)
+    bridge = {
+        "type": "bridge",
+        "bridge": "cni0",
+        "isGateway": True,
+        "ipMasq": True,
+        "hairpinMode": True,
+        "ipam": {
+            "type": "host-local",
+            "ranges": [[{"subnet": addresses.POD_NETWORK.replace(".0.0/16", ".0.0/24")}]],
+            "routes": [{"dst": "0.0.0.0/0"}],
+        },
+    }
+    ports = {"type": "portmap", "capabilities": {"portMappings": True}}
+    pods = {"cniVersion": "0.4.0", "name": "pods", "plugins": [bridge, ports]}
+    (networks / "10-pods.conflist").write_text(json.dumps(pods, indent=2))
+    (layout.etc / "containerd.toml").write_text(
+        f"""\
+version = 2
+[grpc]
+  address = "{layout.containerd_socket}"
+[plugins."io.containerd.grpc.v1.cri"]
+  sandbox_image = "docker.io/{images.PAUSE_IMAGE}"
+  # Raising a container's priority needs CAP_SYS_RESOURCE, which root does not have everywhere.
+  restrict_oom_score_adj = true
+[plugins."io.containerd.grpc.v1.cri".cni]
+  bin_dir = "/usr/lib/cni"
+  conf_dir = "{networks}"
+[plugins."io.containerd.internal.v1.opt"]
+  path = "/var/lib/containerd/opt"
+"""
+    )
