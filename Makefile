@@ -43,7 +43,7 @@ pr-comment: $(VENV)/.installed  ## the comment that a pull request would get, fr
 toolchain: $(VENV)/.installed  ## the engine, Kubernetes and Debian packages, fetched or built where they are missing
 	@$(VENV)/bin/python -m sandbox toolchain
 
-test-fast: $(VENV)/.installed  ## configuration, graph and stand-ins: seconds, no network, no root
+test-fast: $(VENV)/.installed  ## configuration and graph: seconds, no network, no root
 	@$(VENV)/bin/python -m pytest -n auto tests/fast
 
 test: $(VENV)/.installed check test-fast toolchain  ## the checks and every test, the end-to-end suite on a real `up` last
