@@ -71,8 +71,9 @@ class _RefusedError(Exception):
 class Registry:
     """A WSGI application; it is safe to share between threads."""
 
-    def __init__(self, layout: Layout) -> None:
-        self._layout = layout
+    def __init__(self, layout: Layout, *, behind: str = f"https://{addresses.REGISTRY}") -> None:
+        """`behind` is where the images are kept."""
+        self._layout, self._url = layout, behind
         self._ecr = boto3.client("ecr", region_name=addresses.REGION)
         self._behind = urllib3.PoolManager(ca_certs=str(layout.ca), maxsize=16)
         self._pushing = threading.Lock()
@@ -174,7 +175,7 @@ class Registry:
         headers = {name: value for name, value in request.headers.items() if name.lower() not in _OWN_HEADERS}
         answer = self._behind.request(
             request.method,
-            f"https://{addresses.REGISTRY}{request.full_path.rstrip('?')}",
+            f"{self._url}{request.full_path.rstrip('?')}",
             body=body,
             headers=headers | self._login,
             preload_content=False,
