@@ -20,7 +20,7 @@ from rich.table import Table
 from sandbox import environment, site, toolchain
 from sandbox.errors import SandboxError
 from sandbox.layout import Layout, here
-from sandbox.machine import bringup, namespaces, supervisor
+from sandbox.machine import bringup, host, namespaces, packages, supervisor
 from sandbox.progress import Report, reporting
 from sandbox.services.service import Service
 from sandbox.services.table import prepare, table
@@ -62,6 +62,7 @@ def start(driver: Driver = "existing") -> None:
 def tools() -> None:
     """Have the engine, Kubernetes and Debian's packages at hand; it starts nothing. Root is for the packages alone."""
     with _errors(), reporting(console) as report:
+        host.needs_linux()
         bringup.bring(here(), _tools(here(), [], report), report)
 
 
@@ -90,7 +91,7 @@ def status() -> None:
 
 @app.command()
 def down() -> None:
-    """End everything and remove all that the sandbox wrote, but the cache."""
+    """End everything and remove all that the sandbox wrote but the cache; Debian's packages stay, and start nothing."""
     with _errors():
         layout = here()
         began = time.monotonic()
@@ -105,16 +106,15 @@ def down() -> None:
                     do="Unmount it with `umount`, and run `make down` again.",
                 )
             shutil.rmtree(layout.root)
+        shutil.rmtree(layout.run, ignore_errors=True)
         console.print(f"Nothing is left but the cache, {layout.cache} ({time.monotonic() - began:.0f} s).")
+        if installed := packages.installed(layout.cache):
+            console.print("These Debian packages, installed for it, stay too; none of them starts anything. To remove:")
+            console.print(f"  apt-get purge --autoremove {' '.join(installed)}")
 
 
 def _start(layout: Layout, stack: str) -> None:
-    if os.geteuid() != 0:
-        raise SandboxError(
-            "The sandbox cannot start.",
-            why="It makes namespaces, links and containers, which only root may.",
-            do="Run the command as root, in a virtual machine if you prefer.",
-        )
+    namespaces.check(layout)
     prepare(layout)
     found: list[toolchain.Found] = []
     with reporting(console) as report:

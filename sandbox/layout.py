@@ -1,5 +1,6 @@
 """Where everything of the embedded cloud lives on disk: one folder in the checkout, and one cache."""
 
+import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,8 +42,8 @@ class Layout:
 
     @property
     def run(self) -> Path:
-        """Sockets and process ids."""
-        return self.root / "run"
+        """The sockets, outside of the checkout: the path of one has at most 107 bytes (unix(7))."""
+        return Path("/run") / f"ejemplo-{hashlib.sha256(bytes(self.checkout)).hexdigest()[:8]}"
 
     @property
     def tools(self) -> Path:

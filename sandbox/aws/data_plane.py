@@ -8,9 +8,11 @@ balancer's subnet by creating a network interface in it; the name server finds t
 import contextlib
 import http.client
 import ipaddress
+import re
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from http import HTTPStatus
@@ -89,7 +91,7 @@ def _sections(balancer: Balancer, address: str, hosts: Mapping[str, str], certif
             pem = certificates / f"{listener.certificate.rpartition('/')[2]}.pem"
             if not pem.exists():
                 continue  # not issued: ELB would not have taken the listener
-            bind += f" ssl crt {pem}"
+            bind += f" ssl crt {_quoted(pem)}"
         yield f"frontend {name}"
         yield f"  mode {mode}"
         yield f"  bind {bind}"
@@ -105,6 +107,32 @@ def _sections(balancer: Balancer, address: str, hosts: Mapping[str, str], certif
         for instance in (each for each in listener.instances if each in hosts):
             track = f"{checks[listener.check]}/{instance}"
             yield f"  server {instance} {hosts[instance]}:{listener.target_port} track {track}"
+
+
+def usable(sections: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+    """Those of the balancers' sections that haproxy takes, by their names, and what it says of the others.
+
+    One certificate that cannot be read would else end every balancer.
+    """
+    if _refusal("".join(sections.values())) is None:
+        return dict(sections), {}
+    refusals = {name: _refusal(section) for name, section in sections.items()}
+    refused = {name: why for name, why in refusals.items() if why is not None}
+    return {name: section for name, section in sections.items() if name not in refused}, refused
+
+
+def _refusal(sections: str) -> str | None:
+    """What haproxy says when it does not take a configuration with these sections."""
+    with tempfile.NamedTemporaryFile("w", suffix=".cfg") as file:
+        file.write(_GLOBAL + sections)
+        file.flush()
+        said = subprocess.run(["haproxy", "-c", "-f", file.name], capture_output=True, text=True, check=False)
+    return said.stderr.strip() if said.returncode else None
+
+
+def _quoted(path: Path) -> str:
+    """A path as one word of haproxy's configuration (its manual, 2.2. Quoting and escaping)."""
+    return re.sub(r"""([\s\\"'#])""", r"\\\1", str(path))
 
 
 def passes(host: str, check: Check) -> bool:
@@ -133,23 +161,26 @@ class _DataPlane:
         # It must not outlive this process: its successor could not listen.
         self._haproxy = subprocess.Popen(["setpriv", "--pdeathsig", "TERM", "haproxy", "-W", "-db", "-f", str(CONFIG)])
         self._applied = _GLOBAL
+        self._refused: dict[str, str] = {}
         self._in_service: dict[str, set[str]] = {}  # a balancer's instances, by its DNS name
 
     def follow(self) -> None:
         """Read the API once, and apply what is new."""
         balancers = [*load_balancers.classic(self._elb), *load_balancers.network(self._elbv2)]
         held = {balancer.dns_name: self._address(balancer) for balancer in balancers}
-        config = _GLOBAL + "".join(self._render(balancer, held[balancer.dns_name]) for balancer in balancers)
+        sections = {each.dns_name: self._render(each, held[each.dns_name]) for each in balancers}
+        if _GLOBAL + "".join(sections.values()) != self._applied:
+            sections, refused = usable(sections)
+            if refused != self._refused:
+                self._refused = refused
+                print("".join(f"left out: {name}: {why}\n" for name, why in refused.items()), end="", flush=True)
+        config = _GLOBAL + "".join(sections.values())
         if config != self._applied:
             self._listen_on(set(held.values()))
             CONFIG.write_text(config)
-            subprocess.run(["haproxy", "-c", "-q", "-f", str(CONFIG)], check=True)
             self._haproxy.send_signal(signal.SIGUSR2)  # new workers take over, the old ones end their requests
             self._applied = config
-            print(
-                f"applied: {', '.join(f'{name} at {address}' for name, address in held.items()) or 'nothing'}",
-                flush=True,
-            )
+            print(f"applied: {', '.join(f'{name} at {held[name]}' for name in sections) or 'nothing'}", flush=True)
         # Each time: a process before this one may have ended between the two.
         self._forget_interfaces(set(held))
 

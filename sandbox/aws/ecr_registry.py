@@ -8,9 +8,12 @@ import hashlib
 import json
 import re
 import secrets
+import threading
 import time
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from fnmatch import fnmatch
+from http import HTTPStatus
 from typing import Any
 from wsgiref.types import StartResponse, WSGIEnvironment
 
@@ -68,10 +71,12 @@ class _RefusedError(Exception):
 class Registry:
     """A WSGI application; it is safe to share between threads."""
 
-    def __init__(self, layout: Layout) -> None:
-        self._layout = layout
+    def __init__(self, layout: Layout, *, behind: str = f"https://{addresses.REGISTRY}") -> None:
+        """`behind` is where the images are kept."""
+        self._layout, self._url = layout, behind
         self._ecr = boto3.client("ecr", region_name=addresses.REGION)
         self._behind = urllib3.PoolManager(ca_certs=str(layout.ca), maxsize=16)
+        self._pushing = threading.Lock()
         login = f"{logins.REGISTRY_USER}:{logins.registry_password(layout)}"
         self._login = urllib3.util.make_headers(basic_auth=login)
 
@@ -96,13 +101,12 @@ class Registry:
         if path is None:
             return self._forward(request, request.stream if _has_body(request) else None)
         repository, reference = path["repository"], path["reference"]
-        self._know(repository)
+        settings = self._know(repository)
         if path["kind"] != "manifests":
             return self._forward(request, request.stream if _has_body(request) else None)
         if request.method == "PUT":
-            manifest = request.get_data()
-            self._record(repository, reference, manifest.decode(), request.content_type or "")
-            return self._forward(request, manifest)
+            with self._pushing:  # two pushes of one tag must not both find it free
+                return self._push(request, settings, reference)
         if request.method == "DELETE":
             raise _RefusedError(405, "UNSUPPORTED", "images are deleted by the API of ECR")
         self._find(repository, reference)
@@ -116,9 +120,10 @@ class Registry:
             message = "Your authorization token has expired. Reauthenticate and try again."
             raise _RefusedError(403, "DENIED", message)
 
-    def _know(self, repository: str) -> None:
+    def _know(self, repository: str) -> Any:
+        """What the API says of a repository, which it must know."""
         try:
-            self._ecr.describe_repositories(repositoryNames=[repository])
+            return self._ecr.describe_repositories(repositoryNames=[repository])["repositories"][0]
         except ClientError as error:
             raise _RefusedError(404, "NAME_UNKNOWN", error.response["Error"]["Message"]) from error
 
@@ -128,8 +133,31 @@ class Registry:
         except ClientError as error:
             raise _RefusedError(404, "MANIFEST_UNKNOWN", error.response["Error"]["Message"]) from error
 
+    def _push(self, request: Request, settings: Any, reference: str) -> Response:
+        """Keep a manifest, unless its tag may not move; the API knows the image when it is kept."""
+        repository, manifest = settings["repositoryName"], request.get_data()
+        if not _is_digest(reference) and _is_immutable(settings, reference) and self._has(repository, reference):
+            raise _RefusedError(
+                400,
+                "TAG_INVALID",
+                # ECR's own words for the tag of another image, and for the same image under the same tag.
+                f"tag invalid: The image tag '{reference}' already exists in the '{repository}' repository and cannot "
+                "be overwritten because the repository is immutable.",
+            )
+        response = self._forward(request, manifest)
+        if response.status_code == HTTPStatus.CREATED:
+            self._record(repository, reference, manifest.decode(), request.content_type or "")
+        return response
+
+    def _has(self, repository: str, reference: str) -> bool:
+        try:
+            self._find(repository, reference)
+        except _RefusedError:
+            return False
+        return True
+
     def _record(self, repository: str, reference: str, manifest: str, media_type: str) -> None:
-        """Have the API know the image, unless it refuses the tag."""
+        """Have the API know the image."""
         try:
             self._ecr.put_image(
                 repositoryName=repository,
@@ -138,21 +166,16 @@ class Registry:
                 imageDigest=f"sha256:{hashlib.sha256(manifest.encode()).hexdigest()}",
                 **({} if _is_digest(reference) else {"imageTag": reference}),
             )
+        except self._ecr.exceptions.ImageAlreadyExistsException:
+            return  # as it is: the same image under the same tag
         except ClientError as error:
-            # ECR's own words for the tag of another image, and for the same image under the same tag.
-            message = (
-                f"The image tag '{reference}' already exists in the '{repository}' repository and cannot be "
-                "overwritten because the repository is immutable."
-            )
-            taken = error.response["Error"]["Code"] in ("ImageTagAlreadyExistsException", "ImageAlreadyExistsException")
-            why = message if taken else error.response["Error"]["Message"]
-            raise _RefusedError(400, "TAG_INVALID", f"tag invalid: {why}") from error
+            raise _RefusedError(400, "MANIFEST_INVALID", error.response["Error"]["Message"]) from error
 
     def _forward(self, request: Request, body: Any) -> Response:
         headers = {name: value for name, value in request.headers.items() if name.lower() not in _OWN_HEADERS}
         answer = self._behind.request(
             request.method,
-            f"https://{addresses.REGISTRY}{request.full_path.rstrip('?')}",
+            f"{self._url}{request.full_path.rstrip('?')}",
             body=body,
             headers=headers | self._login,
             preload_content=False,
@@ -171,6 +194,15 @@ def _has_body(request: Request) -> bool:
 
 def _image_id(reference: str) -> dict[str, str]:
     return {"imageDigest" if _is_digest(reference) else "imageTag": reference}
+
+
+def _is_immutable(settings: Any, tag: str) -> bool:
+    """Whether a repository with these settings keeps the tag where it is.
+
+    https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-tag-mutability.html
+    """
+    excluded = any(fnmatch(tag, each["filter"]) for each in settings.get("imageTagMutabilityExclusionFilters", ()))
+    return bool(settings["imageTagMutability"].startswith("IMMUTABLE")) != excluded
 
 
 def _is_digest(reference: str) -> bool:

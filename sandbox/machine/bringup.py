@@ -58,7 +58,7 @@ def bring(layout: Layout, modules: Tools, report: Report) -> None:
 def _bringing(layout: Layout, modules: Tools) -> dict[str, Step]:
     """The steps that bring the packages and the tools."""
     steps = {tools(module): Step(needs=(), run=bring) for module, bring in modules.items()}
-    steps["packages"] = Step(needs=(), run=lambda: packages.ensure(layout.cache / "apt.log"))
+    steps["packages"] = Step(needs=(), run=lambda: packages.ensure(layout.cache))
     return steps
 
 
@@ -84,7 +84,7 @@ def _await(layout: Layout, service: Service, stopping: threading.Event) -> None:
             return service.healthy()
         except OSError as error:
             late = time.monotonic() > deadline
-            if late or stopping.wait(0.2) or namespaces.keeper(layout) is None:
+            if late or stopping.wait(0.2) or not supervisor.answers(layout):
                 raise SandboxError(
                     f"The service {service.name} ({service.what}) is not healthy.",
                     why=f"Asked at {service.where}, the last answer was: {error}.",

@@ -11,16 +11,24 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 
 from sandbox import addresses
 from sandbox.errors import SandboxError
-from sandbox.layout import CGROUP, Layout, here
+from sandbox.layout import Layout, here
+from sandbox.machine import control_groups, host
 
 _MODULE = "sandbox.machine.namespaces"
-"""This module, which is also the keeper's process and the machine's first."""
+"""This module, which is run as the keeper's process, and as the machine's first."""
+
+_KEEP, _INSIDE = "keep", "inside"
+"""Its argument for either."""
+
+_LINK = Path(f"/sys/class/net/{addresses.LINK}")
+"""Is there for as long as the link."""
 
 _NAMESPACES = ("--pid", "--mount", "--net", "--uts", "--ipc")
 _KUBELET_SYSCTLS = {
@@ -32,25 +40,45 @@ _KUBELET_SYSCTLS = {
 """What the kubelet wants of the whole kernel (k8s.io/component-helpers/node/util/sysctl)."""
 
 
+def check(layout: Layout) -> None:
+    """Say what of the host's stands in the machine's way, before anything is written.
+
+    Raises SandboxError for any other system than Linux, any other user than root, another checkout's machine that
+    runs, and a network that is in use.
+    """
+    host.needs_linux()
+    host.needs_root()
+    if keeper(layout) is not None:
+        return
+    for checkout, process in _keepers().items():
+        raise SandboxError(
+            "The sandbox cannot start.",
+            why=f"The sandbox of another checkout, {checkout}, is running.",
+            do=f"Run `make down` there; if the checkout is gone, `kill {process.pid}` ends its sandbox.",
+        )
+    if _LINK.exists():
+        raise SandboxError(
+            "The sandbox cannot start.",
+            why=f"The network link {addresses.LINK} exists already, and no sandbox runs that it belongs to.",
+            do=f"Remove it with `ip link delete {addresses.LINK}`.",
+        )
+    host.needs_its_network()
+
+
 def start(layout: Layout) -> None:
     """Start the machine and wait until its supervisor answers; do nothing when it runs.
 
-    Raises SandboxError when another checkout's machine holds the link, or this one does not come up within 30 s.
+    Raises SandboxError when it does not come up within 30 s, or cannot have control groups.
     """
     if keeper(layout) is not None:
         return
-    if Path(f"/sys/class/net/{addresses.LINK}").exists():
-        raise SandboxError(
-            "The sandbox cannot start.",
-            why=f"The network link {addresses.LINK} exists already: a sandbox of another checkout is running.",
-            do=f"Run `make down` there; if it is gone, remove the link with `ip link delete {addresses.LINK}`.",
-        )
+    control_groups.make()
     log = layout.logs / "machine.log"
     for stale in layout.run.iterdir():
         stale.unlink()
     with log.open("ab") as out:
         process = subprocess.Popen(
-            [sys.executable, "-m", _MODULE],
+            [sys.executable, "-m", _MODULE, _KEEP, str(layout.checkout)],
             cwd=layout.checkout,
             # Nothing of the user's own session, credentials least of all, reaches the services.
             env={"PATH": f"{os.environ['PATH']}:/usr/sbin:/sbin", "HOME": "/var", "LANG": "C.UTF-8"},
@@ -59,12 +87,9 @@ def start(layout: Layout) -> None:
             stderr=out,
             start_new_session=True,
         )
-    for _ in range(300):
-        if layout.supervisor_socket.exists():
-            return
-        if process.poll() is not None:
-            break
-        time.sleep(0.1)
+    _within(30, lambda: layout.supervisor_socket.exists() or process.poll() is not None)
+    if layout.supervisor_socket.exists():
+        return
     raise SandboxError(
         "The sandbox's machine did not start.",
         why="Its namespaces, its network or its supervisor failed within 30 s.",
@@ -74,70 +99,57 @@ def start(layout: Layout) -> None:
 
 
 def stop(layout: Layout) -> None:
-    """End the machine with everything in it, and remove its control groups. Does nothing when none is there."""
-    running = keeper(layout)
-    if running is not None:
-        running.terminate()
-        with contextlib.suppress(psutil.TimeoutExpired):
-            running.wait(timeout=10)
-        if running.is_running():
-            running.kill()
-            running.wait(timeout=10)
-    for group in (Path("/sys/fs/cgroup", CGROUP), *Path("/sys/fs/cgroup").glob(f"*/{CGROUP}")):
-        if group.exists():
-            _remove_control_groups(group)
-    link = Path(f"/sys/class/net/{addresses.LINK}")
-    for _ in range(100):
-        if running is None or not link.exists():
-            return
+    """End the machine with everything in it, and remove its control groups. Does nothing when none is there.
+
+    Raises SandboxError when its network link stays.
+    """
+    for end in (psutil.Process.terminate, psutil.Process.kill):
+        if running := keeper(layout):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                end(running)
+            # Not wait(): ended, it stays a zombie for as long as a `make up` that started it goes on.
+            _within(10, lambda: keeper(layout) is None)
+    if _keepers():
+        return  # what is there belongs to another checkout's machine
+    control_groups.remove()
+    if not _within(5, lambda: not _LINK.exists()):
+        raise SandboxError(
+            "The sandbox's network link did not go away.",
+            why=f"{addresses.LINK} is still there, 5 s after the machine ended or with no machine that it belongs to.",
+            do=f"Remove it with `ip link delete {addresses.LINK}`.",
+        )
+
+
+def _within(seconds: int, done: Callable[[], bool]) -> bool:
+    """Wait until it is done; False when that takes longer."""
+    deadline = time.monotonic() + seconds
+    while not (ended := done()) and time.monotonic() < deadline:
         time.sleep(0.05)
-    raise SandboxError(
-        "The sandbox's network link did not go away.",
-        why=f"{addresses.LINK} is still there 5 s after the machine ended.",
-        do=f"Remove it with `ip link delete {addresses.LINK}`.",
-    )
+    return ended
 
 
 def keeper(layout: Layout) -> psutil.Process | None:
-    """The process that keeps this checkout's machine, or None when it does not run.
-
-    The recorded process id counts only together with its start time, since ids are used again.
-    """
-    try:
-        pid, started = (layout.root / "machine.pid").read_text().split()
-        process = psutil.Process(int(pid))
-        return process if process.is_running() and str(process.create_time()) == started else None
-    except (FileNotFoundError, ValueError, psutil.NoSuchProcess):
-        return None
+    """The process that keeps this checkout's machine, or None when it does not run."""
+    return _keepers().get(layout.checkout)
 
 
-def _make_control_groups() -> None:
-    """The group that the kubelet and the Docker daemon put containers under, in every hierarchy."""
-    root = Path("/sys/fs/cgroup")
-    if (root / "cgroup.controllers").exists():  # version 2: one hierarchy, controllers handed down by name
-        controllers = (root / "cgroup.controllers").read_text().split()
-        (root / "cgroup.subtree_control").write_text(" ".join(f"+{name}" for name in controllers))
-        (root / CGROUP).mkdir(exist_ok=True)
-        return
-    for hierarchy in root.iterdir():
-        if hierarchy.is_dir() and not hierarchy.is_symlink():
-            (hierarchy / CGROUP).mkdir(exist_ok=True)
-
-
-def _remove_control_groups(path: Path) -> None:
-    for child in path.iterdir():
-        if child.is_dir():
-            _remove_control_groups(child)
-    path.rmdir()
+def _keepers() -> dict[Path, psutil.Process]:
+    """Every machine's keeper by its checkout: root's processes that were started with exactly a keeper's arguments."""
+    found = {}
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.NoSuchProcess):
+            match process.cmdline()[1:]:
+                case ["-m", module, command, checkout] if (module, command) == (_MODULE, _KEEP):
+                    if process.uids().effective == 0:
+                        found[Path(checkout)] = process
+    return found
 
 
 def _keep(layout: Layout) -> None:
     """Run as the keeper: make the namespaces and their network, then wait until either side of them ends."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    me = psutil.Process()
-    (layout.root / "machine.pid").write_text(f"{me.pid} {me.create_time()}")
     go_in, go_out = os.pipe()
-    inside = [sys.executable, "-m", _MODULE, "inside"]
+    inside = [sys.executable, "-m", _MODULE, _INSIDE]
     # The kernel ends unshare when its keeper goes, however it goes (setpriv(1)), and with it the machine (unshare(1)).
     holder = subprocess.Popen(
         ["setpriv", "--pdeathsig=KILL", "--",
@@ -200,10 +212,11 @@ def _inside(layout: Layout) -> None:
         (layout.var / name).symlink_to(Path("/run") / (name if name == "lock" else ""))
     _run("mount", "--bind", str(layout.var), "/var")
     if layout.checkout.is_relative_to("/var"):
-        layout.checkout.mkdir(parents=True, exist_ok=True)
-        _run("mount", "--bind", f"/proc/{os.getpid()}/fd/{checkout}", str(layout.checkout))
+        _bind(checkout, layout.checkout)
+    sockets = os.open(layout.run, os.O_PATH)
     _run("mount", "-t", "tmpfs", "tmpfs", "/run")
     Path("/run/lock").mkdir()
+    _bind(sockets, layout.run)
     _over("/etc/resolv.conf", f"nameserver {addresses.NODE_ADDRESS}\n")
     names = " ".join((addresses.NODE, addresses.REGISTRY.partition(":")[0], addresses.STS_HOST))
     _over("/etc/hosts", f"127.0.0.1 localhost\n{addresses.NODE_ADDRESS} {names}\n")
@@ -212,7 +225,6 @@ def _inside(layout: Layout) -> None:
         if Path("/proc/sys", name).read_text().strip() != wanted:
             _over(f"/proc/sys/{name}", wanted)
     Path("/proc/sys/net/ipv4/ip_forward").write_text("1")
-    _make_control_groups()
     _run("ip", "link", "set", "lo", "up")
     if sys.stdin.readline() != "\n":
         raise RuntimeError("the keeper ended before the network was there")
@@ -222,11 +234,24 @@ def _inside(layout: Layout) -> None:
     )
 
 
+def _bind(folder: int, path: Path) -> None:
+    """Put the open folder where it was before another one was mounted over it."""
+    path.mkdir(parents=True, exist_ok=True)
+    # Canonicalized, the descriptor's link would be the path once more, of what is there now.
+    _run("mount", "--no-canonicalize", "--bind", f"/proc/{os.getpid()}/fd/{folder}", str(path))
+
+
 def _over(path: str, content: str) -> None:
-    """Put a file over `path`, for this mount namespace alone."""
+    """Put a file over whatever `path` leads to, for this mount namespace alone."""
+    target = Path(path).resolve()
+    if target.is_relative_to("/run") and not target.exists():
+        # A link into /run, as resolv.conf is where systemd-resolved runs: /run is the machine's own.
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(content)
+        return
     source = Path("/run") / path.strip("/").replace("/", "-")
     source.write_text(content)
-    _run("mount", "--bind", str(source), path)
+    _run("mount", "--bind", str(source), str(target))
 
 
 def _run(*command: str) -> None:
@@ -234,4 +259,4 @@ def _run(*command: str) -> None:
 
 
 if __name__ == "__main__":
-    (_inside if sys.argv[1:] == ["inside"] else _keep)(here())
+    (_inside if sys.argv[1] == _INSIDE else _keep)(here())

@@ -11,7 +11,7 @@ from typing import Any, cast
 from supervisor.xmlrpc import SupervisorTransport
 
 from sandbox.layout import Layout
-from sandbox.services.service import Service
+from sandbox.services.service import Service, unix
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +59,15 @@ def configure(layout: Layout, services: Sequence[Service]) -> None:
         }
     with (layout.etc / "supervisord.conf").open("w") as file:
         config.write(file)
+
+
+def answers(layout: Layout) -> bool:
+    """Whether the supervisor is there, and with it the machine, whose first process it is."""
+    try:
+        unix(layout.supervisor_socket)()
+    except OSError:
+        return False
+    return True
 
 
 def start(layout: Layout, name: str) -> None:

@@ -17,7 +17,7 @@ def services(layout: Layout) -> list[Service]:
             command=["containerd", "--config", str(layout.etc / "containerd.toml")],
             environment={"SSL_CERT_FILE": str(layout.ca)},
             configure=lambda: _configure_containerd(layout),
-            where=".sandbox/run/containerd.sock",
+            where=str(layout.containerd_socket),
             healthy=unix(layout.containerd_socket),
         ),
         Service(
@@ -32,7 +32,7 @@ def services(layout: Layout) -> list[Service]:
             ],
             environment={"SSL_CERT_FILE": str(layout.ca)},
             configure=lambda: _configure_docker(layout),
-            where=".sandbox/run/docker.sock",
+            where=str(layout.docker_socket),
             healthy=unix(layout.docker_socket),
             needs=("containerd",),
         ),

@@ -1,4 +1,4 @@
-"""AWS for the driver eks, on loopback: the sandbox's EKS on moto, without the API server behind it.
+"""The sandbox's AWS on loopback: moto with its gaps closed, without the API server behind EKS.
 
 `python -m tests.eks.cloud FOLDER` serves it and prints where; what it lays down is in the folder.
 """
@@ -90,7 +90,7 @@ def main() -> None:
     from moto.core.models import DEFAULT_ACCOUNT_ID
     from moto.server import ThreadedMotoServer
 
-    from sandbox.aws import eks, iam
+    from sandbox.aws import ec2, eks, iam, s3
     from sandbox.aws.eks import access, nodegroups
     from sandbox.layout import Layout
 
@@ -101,6 +101,8 @@ def main() -> None:
     for module, name in ((access, "kubernetes"), (nodegroups, "_own_node")):
         setattr(module, name, lambda *_: None)
     eks.as_aws_does_it(layout)
+    ec2.templates_keep_their_own_tags()
+    s3.buckets_have_their_first_tags()
     iam.user_with_key(DEFAULT_ACCOUNT_ID, name=USER, key_id=KEY, secret=SECRET)
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()

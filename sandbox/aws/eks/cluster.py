@@ -31,6 +31,8 @@ _KNOWN = (
     "bootstrapSelfManagedAddons",
     "upgradePolicy",
     "deletionProtection",
+    "computeConfig",
+    "storageConfig",
 )
 
 _CONFIG = {
@@ -60,6 +62,7 @@ def _clusters_are_the_api_server(layout: Layout) -> None:
 
     def create_cluster(self: EKSResponse) -> ActionResult:
         given = parameters(self, _KNOWN)
+        _refuse_auto_mode(given)
         backend = self.eks_backend
         if backend.clusters and given["name"] not in backend.clusters:
             raise InvalidRequestException(
@@ -113,6 +116,22 @@ def _clusters_are_the_api_server(layout: Layout) -> None:
 
     patch(EKSResponse, "create_cluster", create_cluster)
     patch(EKSBackend, "describe_cluster", describe_cluster)
+
+
+def _refuse_auto_mode(given: Parameters) -> None:
+    """Take EKS Auto Mode, which has a switch for compute, storage and balancing each, only where it is off."""
+    for name, config in (
+        ("computeConfig", given.get("computeConfig")),
+        ("storageConfig", given.get("storageConfig")),
+        ("elasticLoadBalancing", (given.get("kubernetesNetworkConfig") or {}).get("elasticLoadBalancing")),
+    ):
+        if not _is_off(config):
+            raise InvalidParameterException(message=f"The sandbox's EKS does not implement {name}: no Auto Mode.")
+
+
+def _is_off(config: Any) -> bool:
+    """Whether nothing is said anywhere in a configuration but that it is off."""
+    return all(map(_is_off, config.values())) if isinstance(config, dict) else not config
 
 
 def _security_group(request: EKSResponse, cluster: Cluster) -> str:
