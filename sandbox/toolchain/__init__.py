@@ -142,7 +142,7 @@ def _alone(cache: Path, progress: Progress) -> Iterator[Path]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            progress("waiting for another checkout, which fetches or builds the same", 0, 0)
+            progress("waiting for another fetch or build to end", 0, 0)
             fcntl.flock(lock, fcntl.LOCK_EX)
         scratch = home / "work"
         shutil.rmtree(scratch, ignore_errors=True)
