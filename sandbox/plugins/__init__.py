@@ -1,1 +1,1 @@
-"""The plugins that the engine finds on PATH in the sandbox."""
+"""The stand-ins for the plugins that no package registry serves: docker, and the Python language host."""

@@ -1,21 +1,27 @@
-"""What the engine does with a provider plugin, over the same protocol, for the tests of the stand-ins."""
+"""The engine's side of the stand-in for docker: it starts the plugin's process and speaks its protocol."""
 
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import grpc
-from google.protobuf import json_format, struct_pb2
+from google.protobuf import empty_pb2, json_format, struct_pb2
 from pulumi.runtime import rpc
+from pulumi.runtime.proto import engine_pb2_grpc, provider_pb2_grpc
 from pulumi.runtime.proto import provider_pb2 as pb
-from pulumi.runtime.proto import provider_pb2_grpc
 
-from sandbox.plugins.host import serve
-from sandbox.plugins.resource import Plugin
-from sandbox.plugins.servicer import Servicer
-
+ROOT = Path(__file__).parents[2]
 UNKNOWN = rpc.UNKNOWN
+IMAGE = "docker:index/image:Image"
 
 
 def secret(value: Any) -> dict[str, Any]:
@@ -33,128 +39,96 @@ def unpacked(message: struct_pb2.Struct) -> dict[str, Any]:
     return dict(json_format.MessageToDict(message))
 
 
-@dataclass(frozen=True, kw_only=True)
-class Resource:
-    """A resource in the engine's state."""
+def plain(value: Any) -> Any:
+    """The value as the engine sends it to a plugin that does not accept secrets."""
+    if rpc.is_rpc_secret(value):
+        return plain(rpc.unwrap_rpc_secret(value))
+    return {name: plain(each) for name, each in value.items()} if isinstance(value, dict) else value
 
-    urn: str
-    id: str
-    inputs: dict[str, Any]
-    state: dict[str, Any]
+
+def urn(kind: str) -> str:
+    return f"urn:pulumi:test::project::parent:index:Type${kind}::thing"
 
 
 class RefusedError(Exception):
     """The plugin refused inputs."""
 
 
+@dataclass
+class Log(engine_pb2_grpc.EngineServicer):
+    """What the plugin had to say, beside which resource."""
+
+    entries: list[Any] = field(default_factory=list)
+    changed: threading.Condition = field(default_factory=threading.Condition)
+
+    def Log(self, request: Any, context: Any) -> empty_pb2.Empty:  # noqa: N802, the protocol's name
+        with self.changed:
+            self.entries.append(request)
+            self.changed.notify_all()
+        return empty_pb2.Empty()
+
+    def until(self, pattern: str) -> Any:
+        """Wait for the first entry whose message has the pattern in it."""
+
+        def found() -> Any:
+            return next((each for each in self.entries if re.search(pattern, each.message)), None)
+
+        with self.changed:
+            assert self.changed.wait_for(found, timeout=20), self.entries
+        return found()
+
+
 @dataclass(frozen=True)
-class Engine:
-    """Speaks to one configured plugin."""
+class Plugin:
+    """The started plugin."""
 
     stub: Any
+    log: Log
 
-    def configure(self, **config: Any) -> None:
-        checked = self.stub.CheckConfig(pb.CheckRequest(urn=urn("pulumi:providers:x"), news=packed(config)))
-        self._raise(checked)
-        self.stub.Configure(pb.ConfigureRequest(args=packed(config), acceptSecrets=True))
-
-    def check(self, kind: str, inputs: dict[str, Any], *, old: dict[str, Any] | None = None) -> dict[str, Any]:
-        request = pb.CheckRequest(
-            urn=urn(kind), olds=packed(old or {}), news=packed(inputs), randomSeed=bytes(range(32))
-        )
-        answer = self.stub.Check(request)
-        self._raise(answer)
+    def check(self, inputs: dict[str, Any], *, kind: str = IMAGE) -> dict[str, Any]:
+        answer = self.stub.Check(pb.CheckRequest(urn=urn(kind), news=packed(inputs)))
+        if answer.failures:
+            assert not any(each.property for each in answer.failures), "the engine prints the value of what is named"
+            raise RefusedError("\n".join(each.reason for each in answer.failures))
         return unpacked(answer.inputs)
 
-    def preview(self, kind: str, inputs: dict[str, Any]) -> dict[str, Any]:
-        checked = packed(self.check(kind, inputs))
-        return unpacked(self.stub.Create(pb.CreateRequest(urn=urn(kind), properties=checked, preview=True)).properties)
+    def create(self, inputs: dict[str, Any], *, preview: bool = False) -> dict[str, Any]:
+        return unpacked(self.creation(inputs, preview=preview).result().properties)
 
-    def create(self, kind: str, inputs: dict[str, Any], *, timeout: float = 0) -> Resource:
-        checked = self.check(kind, inputs)
-        made = self.stub.Create(pb.CreateRequest(urn=urn(kind), properties=packed(checked), timeout=timeout))
-        return Resource(urn=urn(kind), id=made.id, inputs=checked, state=unpacked(made.properties))
+    def creation(self, inputs: dict[str, Any], *, preview: bool = False) -> Any:
+        """A create that goes on."""
+        checked = packed(plain(self.check(inputs)))
+        return self.stub.Create.future(pb.CreateRequest(urn=urn(IMAGE), properties=checked, preview=preview))
 
-    def diff(self, resource: Resource, inputs: dict[str, Any], *, ignore: tuple[str, ...] = ()) -> Any:
-        return self.stub.Diff(
-            pb.DiffRequest(
-                urn=resource.urn,
-                id=resource.id,
-                olds=packed(resource.state),
-                old_inputs=packed(resource.inputs),
-                news=packed(self.check(kind_of(resource), inputs, old=resource.inputs)),
-                ignoreChanges=ignore,
-            )
-        )
+    def update(self, old: dict[str, Any], inputs: dict[str, Any]) -> dict[str, Any]:
+        olds, news = (packed(plain(self.check(each))) for each in (old, inputs))
+        return unpacked(self.stub.Update(pb.UpdateRequest(urn=urn(IMAGE), old_inputs=olds, news=news)).properties)
 
-    def changes(self, resource: Resource, inputs: dict[str, Any]) -> dict[str, str]:
-        """The paths that differ, each with the kind of its difference."""
-        found = self.diff(resource, inputs).detailedDiff
-        return {path: pb.PropertyDiff.Kind.Name(each.kind) for path, each in found.items()}
-
-    def update(self, resource: Resource, inputs: dict[str, Any]) -> Resource:
-        checked = self.check(kind_of(resource), inputs, old=resource.inputs)
-        answer = self.stub.Update(
-            pb.UpdateRequest(
-                urn=resource.urn,
-                id=resource.id,
-                olds=packed(resource.state),
-                old_inputs=packed(resource.inputs),
-                news=packed(checked),
-            )
-        )
-        return Resource(urn=resource.urn, id=resource.id, inputs=checked, state=unpacked(answer.properties))
-
-    def refresh(self, resource: Resource) -> Resource | None:
-        request = pb.ReadRequest(
-            urn=resource.urn,
-            id=resource.id,
-            properties=packed(resource.state),
-            inputs=packed(resource.inputs),
-        )
-        answer = self.stub.Read(request)
-        if not answer.id:
-            return None
-        return Resource(
-            urn=resource.urn,
-            id=answer.id,
-            inputs=unpacked(answer.inputs),
-            state=unpacked(answer.properties),
-        )
-
-    def refreshed(self, resource: Resource) -> Resource:
-        live = self.refresh(resource)
-        assert live is not None
-        return live
-
-    def delete(self, resource: Resource) -> None:
-        request = pb.DeleteRequest(urn=resource.urn, id=resource.id, properties=packed(resource.state))
-        self.stub.Delete(request)
-
-    def invoke(self, function: str, arguments: dict[str, Any]) -> dict[str, Any]:
-        answer = self.stub.Invoke(pb.InvokeRequest(tok=function, args=packed(arguments)))
-        self._raise(answer)
-        return unpacked(getattr(answer, "return"))
-
-    def _raise(self, answer: Any) -> None:
-        if answer.failures:
-            raise RefusedError("; ".join(failure.reason for failure in answer.failures))
+    def changes(self, old: dict[str, Any], inputs: dict[str, Any], *, ignore: tuple[str, ...] = ()) -> dict[str, str]:
+        """The paths in which checked inputs differ from others, each with the kind of its difference."""
+        olds, news = (packed(plain(each)) for each in (old, self.check(inputs)))
+        answer = self.stub.Diff(pb.DiffRequest(urn=urn(IMAGE), old_inputs=olds, news=news, ignoreChanges=ignore))
+        assert not answer.replaces
+        assert (answer.changes == pb.DiffResponse.DIFF_SOME) is bool(answer.detailedDiff)
+        return {path: pb.PropertyDiff.Kind.Name(each.kind) for path, each in answer.detailedDiff.items()}
 
 
 @contextmanager
-def engine(plugin: Plugin, **config: Any) -> Iterator[Engine]:
-    """Serve the plugin and configure it."""
-    server, port = serve(Servicer(plugin))
-    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
-        speaking = Engine(provider_pb2_grpc.ResourceProviderStub(channel))
-        speaking.configure(**config)
-        yield speaking
+def plugin(**variables: str) -> Iterator[Plugin]:
+    """Start the stand-in as the engine does, with more environment; interrupted, it must leave quietly."""
+    log, server = Log(), grpc.server(ThreadPoolExecutor())
+    engine_pb2_grpc.add_EngineServicer_to_server(log, server)
+    address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
+    server.start()
+    command = [sys.executable, "-u", "-m", "sandbox.plugins.docker", "--logtostderr", address]
+    env, pipe = os.environ | variables, subprocess.PIPE
+    with subprocess.Popen(command, cwd=ROOT, env=env, stdout=pipe, stderr=pipe, text=True) as process:
+        try:
+            assert process.stdout
+            with grpc.insecure_channel(f"127.0.0.1:{int(process.stdout.readline())}") as channel:
+                yield Plugin(provider_pb2_grpc.ResourceProviderStub(channel), log)
+        finally:
+            process.send_signal(signal.SIGINT)
+            rest, errors = process.communicate(timeout=10)
+    assert (process.returncode, rest, errors) == (0, "", "")
     server.stop(grace=None).wait()
-
-
-def urn(kind: str) -> str:
-    return f"urn:pulumi:test::project::{kind}::thing"
-
-
-def kind_of(resource: Resource) -> str:
-    return resource.urn.split("::")[2]

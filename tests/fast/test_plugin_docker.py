@@ -1,31 +1,36 @@
 """The stand-in for pulumi-resource-docker, as far as it goes without a daemon."""
 
 import os
-import tarfile
+import re
 from collections.abc import Callable, Iterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import grpc
 import pytest
+from google.protobuf import empty_pb2
+from pulumi.runtime.proto import provider_pb2 as pb
 
-from sandbox.plugins.docker.context import Context
-from sandbox.plugins.docker.image import Image
-from sandbox.plugins.resource import Plugin
-from tests.fast.plugin_engine import UNKNOWN, Engine, RefusedError, Resource, engine, secret
+from tests.fast.plugin_engine import IMAGE, UNKNOWN, Plugin, RefusedError, packed, plugin, secret, unpacked, urn
 
-IMAGE = "docker:index/image:Image"
 NAME = "registry.example.test:5000/site/web:v1"
+REGISTRY = {"server": "registry.example.test:5000", "username": "one", "password": "hunter2"}
+
+
+@pytest.fixture(scope="module")
+def docker() -> Iterator[Plugin]:
+    with plugin() as started:
+        yield started
 
 
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A program's directory with a context in it."""
-    monkeypatch.chdir(tmp_path)
+def app(tmp_path: Path) -> Path:
+    """A build context."""
     write(tmp_path / "app/Dockerfile", "FROM scratch\n")
     write(tmp_path / "app/main.py", "print(1)\n")
     write(tmp_path / "app/static/site.css", "p {}\n")
-    return tmp_path
+    return tmp_path / "app"
 
 
 def write(file: Path, text: str) -> None:
@@ -33,21 +38,12 @@ def write(file: Path, text: str) -> None:
     file.write_text(text)
 
 
-def context(root: str = "app", dockerfile: str = "app/Dockerfile") -> Context:
-    return Context(root=Path(root), dockerfile=Path(dockerfile))
+def image(app: Path, **inputs: Any) -> dict[str, Any]:
+    return {"imageName": NAME, "build": {"context": str(app)}} | inputs
 
 
-@pytest.fixture
-def docker() -> Iterator[Engine]:
-    plugin = Plugin(name="docker", version="5.2.0", config={}, build=lambda config: ([Image()], []))
-    with engine(plugin) as speaking:
-        yield speaking
-
-
-def made(docker: Engine, inputs: dict[str, Any]) -> Resource:
-    """What the state has of an image that was built of these inputs."""
-    urn = f"urn:pulumi:test::project::{IMAGE}::thing"
-    return Resource(urn=urn, id=NAME, inputs=docker.check(IMAGE, inputs), state={"repoDigest": "x@sha256:0"})
+def digest(docker: Plugin, app: Path) -> str:
+    return str(docker.check(image(app))["build"]["contextDigest"])
 
 
 def point_elsewhere(link: Path) -> None:
@@ -67,127 +63,178 @@ CHANGES: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.mark.parametrize("what", CHANGES)
-def test_the_digest_changes_with(project: Path, what: str) -> None:
-    (project / "app/main.py").chmod(0o644)
-    (project / "app/link").symlink_to("static")
-    before = context().digest()
-    CHANGES[what](project / "app")
-    assert context().digest() != before
+def test_the_digest_changes_with(docker: Plugin, app: Path, what: str) -> None:
+    (app / "main.py").chmod(0o644)
+    (app / "link").symlink_to("static")
+    before = digest(docker, app)
+    CHANGES[what](app)
+    assert digest(docker, app) != before
 
 
-def test_the_digest_stays_the_same_for_what_no_builder_sees(project: Path) -> None:
-    write(project / "app/.dockerignore", "# notes\n*.log\n**/__pycache__\nstatic/*\n!static/site.css\n")
-    before = context().digest()
-    write(project / "app/debug.log", "x")
-    write(project / "app/lib/__pycache__/x.pyc", "x")
-    write(project / "app/static/map.css", "x")
-    write(project / "beside.txt", "x")
-    os.utime(project / "app/main.py", (0, 0))
-    assert context().digest() == before
-    write(project / "app/static/site.css", "b {}\n")
-    assert context().digest() != before
+def test_the_digest_stays_the_same_for_what_no_builder_sees(docker: Plugin, app: Path) -> None:
+    write(app / ".dockerignore", "# notes\n*.log\n**/__pycache__\nstatic/*\n!static/site.css\n")
+    before = digest(docker, app)
+    write(app / "debug.log", "x")
+    write(app / "lib/__pycache__/x.pyc", "x")
+    write(app / "static/map.css", "x")
+    write(app.parent / "beside.txt", "x")
+    os.utime(app / "main.py", (0, 0))
+    assert digest(docker, app) == before
+    write(app / "static/site.css", "b {}\n")
+    assert digest(docker, app) != before
 
 
-def test_an_ignore_file_of_the_dockerfile_comes_before_the_one_of_the_context(project: Path) -> None:
-    write(project / "app/.dockerignore", "main.py\n")
-    write(project / "app/Dockerfile.dockerignore", "static\n")
-    before = context().digest()
-    write(project / "app/static/site.css", "b {}\n")
-    assert context().digest() == before
-    write(project / "app/main.py", "print(2)\n")
-    assert context().digest() != before
+def test_an_ignore_file_of_the_dockerfile_comes_before_the_one_of_the_context(docker: Plugin, app: Path) -> None:
+    write(app / ".dockerignore", "main.py\n")
+    write(app / "Dockerfile.dockerignore", "static\n")
+    before = digest(docker, app)
+    write(app / "static/site.css", "b {}\n")
+    assert digest(docker, app) == before
+    write(app / "main.py", "print(2)\n")
+    assert digest(docker, app) != before
 
 
-@pytest.mark.parametrize("ignored", ["", "static\n", "*\n!main.py\n", "Dockerfile\n"])
-def test_the_archive_has_the_files_that_the_digest_covers(project: Path, ignored: str) -> None:
-    write(project / "app/.dockerignore", ignored)
-    file, dockerfile = context().archive()
-    with file, tarfile.open(fileobj=file) as archive:
-        packed_files = {each.name for each in archive if each.isfile()}
-    assert dockerfile == "Dockerfile"
-    assert {"Dockerfile", "main.py"} <= packed_files
-    for name in ("main.py", "static/site.css"):
-        before = context().digest()
-        write(project / "app" / name, "changed")
-        assert (context().digest() != before) is (name in packed_files)
+def test_the_digest_covers_a_dockerfile_outside_of_its_context(docker: Plugin, app: Path) -> None:
+    outside = app.parent / "Outside"
+    inputs = image(app, build={"context": str(app), "dockerfile": str(outside)})
+    write(outside, "FROM scratch\nUSER 2\n")
+    before = docker.check(inputs)
+    write(outside, "FROM scratch\nUSER 3\n")
+    assert docker.changes(before, inputs) == {"build.contextDigest": "UPDATE"}
 
 
-def test_a_dockerfile_may_lie_outside_of_its_context(project: Path) -> None:
-    write(project / "Outside", "FROM scratch\nUSER 2\n")
-    outside = context(dockerfile="Outside")
-    file, dockerfile = outside.archive()
-    with file, tarfile.open(fileobj=file) as archive:
-        content = archive.extractfile(dockerfile)
-        assert content
-        assert content.read() == b"FROM scratch\nUSER 2\n"
-    before = outside.digest()
-    write(project / "Outside", "FROM scratch\nUSER 3\n")
-    assert outside.digest() != before
+def test_a_change_says_where_it_is_and_updates(docker: Plugin, app: Path) -> None:
+    def build(**args: str) -> dict[str, Any]:
+        return image(app, build={"context": str(app), "args": args})
+
+    old = docker.check(build(BASE="one", GONE="x"))
+    assert docker.changes(old, build(BASE="one", GONE="x")) == {}
+    found = docker.changes(old, build(BASE=UNKNOWN, MORE="x") | {"imageName": f"{NAME}2"})
+    assert found == {
+        "imageName": "UPDATE",
+        "build.args.BASE": "UPDATE",
+        "build.args.GONE": "DELETE",
+        "build.args.MORE": "ADD",
+    }
 
 
-def test_a_changed_file_is_an_update_and_an_unchanged_one_is_none(project: Path, docker: Engine) -> None:
-    inputs = {"imageName": NAME, "build": {"context": "app"}}
-    image = made(docker, inputs)
-    assert docker.changes(image, inputs) == {}
-    write(project / "app/main.py", "print(2)\n")
-    assert docker.changes(image, inputs) == {"build.contextDigest": "UPDATE"}
-    assert docker.refresh(image) == image
+def test_another_login_is_no_change_and_another_registry_is(docker: Plugin, app: Path) -> None:
+    old = docker.check(image(app, registry=REGISTRY))
+    assert docker.changes(old, image(app, registry=REGISTRY | {"username": "two", "password": "2"})) == {}
+    other = image(app, registry=REGISTRY | {"server": "other.example.test"})
+    assert docker.changes(old, other) == {"registry.server": "UPDATE"}
 
 
-def test_another_login_is_no_change_and_another_registry_is(project: Path, docker: Engine) -> None:
-    registry = {"server": "registry.example.test:5000", "username": "one", "password": "1"}
-    inputs = {"imageName": NAME, "build": {"context": "app"}, "registry": registry}
-    image = made(docker, inputs)
-    assert docker.changes(image, inputs | {"registry": registry | {"username": "two", "password": "2"}}) == {}
-    other = inputs | {"registry": registry | {"server": "other.example.test"}}
-    assert docker.changes(image, other) == {"registry.server": "UPDATE"}
+def test_ignored_changes_are_no_changes(docker: Plugin, app: Path) -> None:
+    old = docker.check(image(app))
+    write(app / "main.py", "print(2)\n")
+    as_the_engine_gives_it = image(app, build=old["build"])
+    assert docker.changes(old, as_the_engine_gives_it, ignore=("build",)) == {}
+    assert docker.changes(old, as_the_engine_gives_it, ignore=("buil",)) == {"build.contextDigest": "UPDATE"}
 
 
-def test_the_password_is_secret_even_if_the_program_forgets_it(project: Path, docker: Engine) -> None:
-    registry = {"server": "registry.example.test:5000", "username": "one", "password": "hunter2"}
-    inputs = {"imageName": NAME, "build": {"context": "app"}, "registry": registry}
-    checked = docker.check(IMAGE, inputs)
-    assert checked["registry"]["password"] == secret("hunter2")
-    assert "hunter2" not in str(docker.preview(IMAGE, inputs))
+def test_the_password_is_secret_even_if_the_program_forgets_it(docker: Plugin, app: Path) -> None:
+    assert docker.check(image(app, registry=REGISTRY))["registry"]["password"] == secret("hunter2")
 
 
-def test_a_preview_builds_nothing_and_foretells_all_but_the_digest(project: Path, docker: Engine) -> None:
-    foretold = docker.preview(IMAGE, {"imageName": NAME, "build": {"context": "app", "platform": "linux/arm64"}})
-    assert foretold == {
+def test_the_version_is_that_of_the_programs_package(docker: Plugin) -> None:
+    assert docker.stub.GetPluginInfo(empty_pb2.Empty()).version == version("pulumi-docker")
+
+
+def test_the_engine_keeps_all_other_secrets(docker: Plugin) -> None:
+    """It marks again what comes back only from a plugin that does not say that it accepts secrets."""
+    assert not docker.stub.Configure(pb.ConfigureRequest(acceptSecrets=True)).acceptSecrets
+
+
+def test_a_preview_builds_nothing_and_foretells_all_but_the_digest(docker: Plugin, app: Path) -> None:
+    build = {"context": str(app), "platform": "linux/arm64"}
+    assert docker.create(image(app, build=build, registry=REGISTRY), preview=True) == {
         "imageName": NAME,
         "baseImageName": NAME,
-        "registryServer": "",
-        "context": "app",
-        "dockerfile": "app/Dockerfile",
+        "registryServer": REGISTRY["server"],
+        "context": str(app),
+        "dockerfile": str(app / "Dockerfile"),
         "platform": "linux/arm64",
         "repoDigest": UNKNOWN,
     }
-    assert docker.preview(IMAGE, {"imageName": UNKNOWN, "build": {"context": UNKNOWN}})["imageName"] == UNKNOWN
 
 
 @pytest.mark.parametrize(
-    ("inputs", "reason"),
+    ("build", "unknown"),
     [
-        ({"build": {"context": "app", "dockerfile": "Dockerfile"}}, r"build\.dockerfile: .*'app/Dockerfile'"),
-        ({"build": {"context": "nowhere"}}, r"build\.context: .*nowhere"),
-        ({"build": {"context": "app", "builderVersion": "BuilderBuildKit"}}, r"build\.builderVersion: "),
-        (
-            {"imageName": "site/web:v1", "build": {"context": "app"}},
-            r"imageName: 'site/web:v1' names no registry",
-        ),
-        ({"build": {"context": "app"}, "buildOnPreview": True}, r"buildOnPreview: "),
+        (UNKNOWN, {"context", "dockerfile", "platform"}),
+        ({"context": UNKNOWN}, {"context", "dockerfile"}),
+        ({"context": ".", "dockerfile": UNKNOWN}, {"dockerfile"}),
     ],
 )
-def test_what_cannot_be_built_is_refused_before_anything_is(
-    project: Path, docker: Engine, inputs: dict[str, Any], reason: str
-) -> None:
-    with pytest.raises(RefusedError, match=reason):
-        docker.check(IMAGE, {"imageName": NAME} | inputs)
+def test_what_is_not_known_yet_stays_unknown(docker: Plugin, build: Any, unknown: set[str]) -> None:
+    inputs = {"imageName": UNKNOWN, "build": build, "registry": UNKNOWN}
+    foretold = docker.create(inputs, preview=True)
+    always = {"imageName", "baseImageName", "registryServer", "repoDigest"}
+    assert {name for name, value in foretold.items() if value == UNKNOWN} == always | unknown
+    assert docker.check(inputs)["build"]["contextDigest"] == UNKNOWN
 
 
-def test_a_daemon_that_does_not_answer_is_named(project: Path, docker: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:1")
-    with pytest.raises(grpc.RpcError) as failure:
-        docker.create(IMAGE, {"imageName": NAME, "build": {"context": "app"}})
-    assert "tcp://127.0.0.1:1" in failure.value.details()
-    assert "DOCKER_HOST" in failure.value.details()
+@pytest.mark.parametrize(
+    ("inputs", "key"),
+    [
+        ({"imageName": None}, "imageName"),
+        ({"imageName": "site/web:v1"}, "imageName"),
+        ({"build": {"context": "/nowhere"}}, "build.context"),
+        ({"build": {"dockerfile": "Dockerfile"}}, "build.dockerfile"),
+        ({"build": {"builderVersion": "BuilderBuildKit"}}, "build.builderVersion"),
+        ({"build": {"cacheFrom": {"images": ["x"]}}}, "build.cacheFrom.images"),
+        ({"build": {"context": True}}, "build.context"),
+        ({"build": {"args": {"A": ["hunter2"]}}}, "build.args.A"),
+        ({"build": {"args": {"DOCKER_HOST": "x"}}}, "build.args.DOCKER_HOST"),
+        ({"build": {"args": {"A=B": "x"}}}, "build.args.A=B"),
+        ({"build": "app"}, "build"),
+        ({"registry": {"address": "x"}}, "registry.address"),
+        ({"skipPush": "yes"}, "skipPush"),
+        ({"buildOnPreview": True}, "buildOnPreview"),
+    ],
+)
+def test_what_cannot_be_built_is_refused_by_name(docker: Plugin, app: Path, inputs: Any, key: str) -> None:
+    if isinstance(inputs.get("build"), dict):
+        inputs = inputs | {"build": {"context": str(app)} | inputs["build"]}
+    with pytest.raises(RefusedError, match=f"^{re.escape(key)}: ") as refused:
+        docker.check(image(app) | inputs)
+    assert "hunter2" not in str(refused.value)
+
+
+def test_an_image_that_is_not_pushed_needs_no_registry_in_its_name(docker: Plugin, app: Path) -> None:
+    assert docker.check(image(app, imageName="web", skipPush=True))["imageName"] == "web"
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["RUN cat <<EOF", "RUN true \\\n  && cat <<-'EOF'", "COPY <<END /x", "COPY --link a /", "ADD --link=true a /"],
+)
+def test_what_needs_a_newer_builder_is_refused_by_its_line(docker: Plugin, app: Path, line: str) -> None:
+    write(app / "Dockerfile", f"FROM scratch\n# RUN cat <<EOF\n{line}\n")
+    with pytest.raises(RefusedError, match=rf"^build\.dockerfile: line {3 + line.count(chr(10))}: "):
+        docker.check(image(app))
+
+
+def test_what_only_looks_like_it_is_not(docker: Plugin, app: Path) -> None:
+    write(app / "Dockerfile", 'FROM scratch\nENV A="x <<EOF"\nRUN cat <<< word && echo $((1 << 2)) --linked\n')
+    docker.check(image(app))
+
+
+def test_other_resources_and_provider_inputs_are_refused_by_name(docker: Plugin) -> None:
+    with pytest.raises(grpc.RpcError, match="docker:index/container:Container"):
+        docker.check({}, kind="docker:index/container:Container")
+    with pytest.raises(grpc.RpcError, match="docker:index/volume:Volume"):
+        docker.stub.Delete(pb.DeleteRequest(urn=urn("docker:index/volume:Volume")))
+    config = packed({"version": "5.2.0", "host": "unix:///x"})
+    answer = docker.stub.CheckConfig(pb.CheckRequest(urn=urn("pulumi:providers:docker"), news=config))
+    assert [each.reason.partition(":")[0] for each in answer.failures] == ["host"]
+
+
+def test_refresh_and_delete_look_at_nothing_and_an_import_is_refused(docker: Plugin, app: Path) -> None:
+    state, inputs = {"repoDigest": "x@sha256:0"}, docker.check(image(app))
+    read = docker.stub.Read(pb.ReadRequest(urn=urn(IMAGE), id=NAME, properties=packed(state), inputs=packed(inputs)))
+    assert (read.id, unpacked(read.properties), unpacked(read.inputs)) == (NAME, state, inputs)
+    assert docker.stub.Delete(pb.DeleteRequest(urn=urn(IMAGE), id=NAME)) == empty_pb2.Empty()
+    with pytest.raises(grpc.RpcError, match=re.escape(NAME)):
+        docker.stub.Read(pb.ReadRequest(urn=urn(IMAGE), id=NAME))

@@ -1,10 +1,12 @@
 """The language host, started as the engine starts it and asked over its protocol, with the real SDK."""
 
+import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -24,6 +26,7 @@ from pulumi.runtime.proto import (
 
 ROOT = Path(__file__).parents[2]
 SDK_PYTHON = Path(sys.prefix)
+COMMAND = [sys.executable, "-u", "-m", "sandbox.plugins.language", "127.0.0.1:1"]
 
 
 @dataclass
@@ -57,7 +60,7 @@ class Host:
     stub: Any
     lines: Iterator[str]
 
-    def run(self, project: Path, **request: Any) -> tuple[Any, Engine]:
+    def run(self, project: Path, *, options: dict[str, str] | None = None, **request: Any) -> tuple[Any, Engine]:
         engine, server = Engine(), grpc.server(ThreadPoolExecutor())
         engine_pb2_grpc.add_EngineServicer_to_server(engine, server)
         resource_pb2_grpc.add_ResourceMonitorServicer_to_server(engine, server)
@@ -69,7 +72,7 @@ class Host:
                 project="p",
                 stack="s",
                 pwd=str(project),
-                info=info(project),
+                info=info(project, **(options or {})),
                 monitor_address=address,
                 parallel=4,
                 **request,
@@ -86,21 +89,24 @@ def info(project: Path, **options: str) -> Any:
     return language_pb2.ProgramInfo(root_directory=where, program_directory=where, entry_point=".", options=given)
 
 
+@contextmanager
+def started() -> Iterator[Host]:
+    """The host's process; interrupted, it must leave quietly and at once."""
+    with subprocess.Popen(COMMAND, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        try:
+            assert process.stdout
+            with grpc.insecure_channel(f"127.0.0.1:{int(process.stdout.readline())}") as channel:
+                yield Host(language_pb2_grpc.LanguageRuntimeStub(channel), iter(process.stdout.readline, ""))
+        finally:
+            process.send_signal(signal.SIGINT)
+            rest, _ = process.communicate(timeout=10)
+    assert (process.returncode, rest) == (0, "")
+
+
 @pytest.fixture(scope="module")
 def host() -> Iterator[Host]:
-    process = subprocess.Popen(
-        [sys.executable, "-u", "-m", "sandbox.plugins.language", "127.0.0.1:1"],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    assert process.stdout
-    with grpc.insecure_channel(f"127.0.0.1:{int(process.stdout.readline())}") as channel:
-        yield Host(language_pb2_grpc.LanguageRuntimeStub(channel), iter(process.stdout.readline, ""))
-    process.send_signal(2)
-    assert process.wait(timeout=5) == 0
-    process.stdout.close()
+    with started() as each:
+        yield each
 
 
 def program(directory: Path, text: str) -> Path:
@@ -134,12 +140,14 @@ def test_an_error_meant_for_the_user_is_its_message_only(host: Host, tmp_path: P
     assert "Traceback" not in engine.errors[0]
 
 
-def test_any_other_error_is_shown_with_the_programs_own_frames(host: Host, tmp_path: Path) -> None:
-    answer, engine = host.run(program(tmp_path, "def lay():\n    return {}['egg']\nlay()"))
+@pytest.mark.parametrize("call", ["lay()", "pulumi.export('k', pulumi.Output.from_input(1).apply(lambda _: lay()))"])
+def test_any_other_error_is_shown_with_the_programs_own_frames(host: Host, tmp_path: Path, call: str) -> None:
+    answer, engine = host.run(program(tmp_path, f"def lay():\n    return {{}}['egg']\n{call}"))
     assert answer.bail
     [shown] = engine.errors
     assert "KeyError: 'egg'" in shown
     assert f'{tmp_path}/__main__.py", line 3, in lay' in shown
+    assert str(SDK_PYTHON) not in shown
     assert "runpy" not in shown
 
 
@@ -154,16 +162,48 @@ def test_a_directory_without_a_program_is_named(host: Host, tmp_path: Path) -> N
     assert str(tmp_path / "__main__.py") in engine.errors[0]
 
 
-def test_an_interrupted_program_ends_without_a_word(host: Host, tmp_path: Path) -> None:
+WAITING = "import os, time; print(os.getpid())\nwhile True: time.sleep(600)"
+
+
+@contextmanager
+def going(host: Host, project: Path) -> Iterator[list[tuple[Any, Engine]]]:
+    """Run a program while the block goes on; how it ended is in the list afterwards."""
     ended: list[tuple[Any, Engine]] = []
-    waiting = program(tmp_path, "import time; print('started'); time.sleep(600)")
-    thread = threading.Thread(target=lambda: ended.append(host.run(waiting)))
+
+    def run() -> None:
+        with suppress(grpc.RpcError):  # the host is gone
+            ended.append(host.run(project))
+
+    thread = threading.Thread(target=run)
     thread.start()
-    assert next(host.lines) == "started\n"
-    host.stub.Cancel(empty_pb2.Empty())
+    yield ended
     thread.join(timeout=10)
-    [(answer, engine)] = ended
-    assert (answer.bail, answer.error, engine.errors) == (True, "", [])
+
+
+def test_a_cancelled_program_ends_without_a_word(tmp_path: Path) -> None:
+    with started() as host:
+        with going(host, program(tmp_path, WAITING)) as ended:
+            next(host.lines)
+            host.stub.Cancel(empty_pb2.Empty())
+        [(answer, engine)] = ended
+        assert (answer.bail, answer.error, engine.errors) == (True, "", [])
+
+
+def test_a_host_that_is_interrupted_takes_its_program_with_it(tmp_path: Path) -> None:
+    with ExitStack() as run:
+        with started() as host:
+            run.enter_context(going(host, program(tmp_path, WAITING)))
+            number = int(next(host.lines))
+        assert not Path("/proc", str(number)).exists()
+
+
+def test_a_host_whose_engine_was_killed_ends() -> None:
+    engine = f"import subprocess; subprocess.run({COMMAND})"
+    with subprocess.Popen([sys.executable, "-c", engine], cwd=ROOT, stdout=subprocess.PIPE) as process:
+        assert process.stdout
+        assert int(process.stdout.readline())
+        process.kill()
+        assert process.stdout.read() == b"", "it holds the other end for as long as it lives"
 
 
 def test_the_providers_of_the_installed_packages_are_required_in_their_exact_versions(
@@ -184,9 +224,10 @@ def test_about_names_the_interpreter_that_programs_get(host: Host, tmp_path: Pat
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"toolchain": "poetry"}, "toolchain is 'poetry'"),
-        ({"typechecker": "mypy"}, "typechecker is not supported"),
-        ({"virtualenv": "nowhere"}, "nowhere, where there is no bin/python"),
+        ({"toolchain": "poetry"}, r"runtime\.options\.toolchain\b.*poetry"),
+        ({"typechecker": "mypy"}, r"runtime\.options\.typechecker\b"),
+        ({"virtualenv": ""}, r"runtime\.options\.virtualenv\b"),
+        ({"virtualenv": "nowhere"}, r"runtime\.options\.virtualenv\b.*nowhere/bin/python"),
     ],
 )
 def test_runtime_options_that_cannot_be_followed_are_refused_by_name(
@@ -194,3 +235,25 @@ def test_runtime_options_that_cannot_be_followed_are_refused_by_name(
 ) -> None:
     with pytest.raises(grpc.RpcError, match=words):
         host.stub.About(language_pb2.AboutRequest(info=info(tmp_path, **options)))
+
+
+@pytest.mark.parametrize("transitive", [True, False])
+def test_the_packages_of_a_program_are_those_that_it_has(host: Host, tmp_path: Path, transitive: bool) -> None:
+    request = language_pb2.GetProgramDependenciesRequest(info=info(tmp_path), transitiveDependencies=transitive)
+    found = {each.name: each.version for each in host.stub.GetProgramDependencies(request).dependencies}
+    assert found["pulumi_docker"] == version("pulumi-docker")
+    assert ("grpcio" in found) is transitive
+
+
+def test_an_installation_makes_the_virtualenv_and_shows_what_pip_says(host: Host, tmp_path: Path) -> None:
+    program(tmp_path, "")
+    (tmp_path / "requirements.txt").write_text("./not-there\n")
+    own = {"virtualenv": "own"}
+    request = language_pb2.InstallDependenciesRequest(info=info(tmp_path, **own))
+    shown: list[bytes] = []
+    with pytest.raises(grpc.RpcError, match=r"pip install"):
+        shown.extend(part.stdout for part in host.stub.InstallDependencies(request))
+    assert b"not-there" in b"".join(shown)
+    answer, _ = host.run(tmp_path, options=own)
+    assert answer.error, "there is no SDK in it"
+    assert str(tmp_path / "own") in next(host.lines)

@@ -1,1 +1,1 @@
-"""The stand-in for pulumi-resource-docker."""
+"""The stand-in for pulumi-resource-docker: images, and nothing else."""

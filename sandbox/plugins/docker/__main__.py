@@ -1,16 +1,13 @@
 """Run the stand-in as pulumi-resource-docker."""
 
-from importlib.metadata import version
+from functools import partial
 
-from sandbox.plugins.docker.image import Image
-from sandbox.plugins.host import main
-from sandbox.plugins.resource import Plugin
+from pulumi.runtime.proto import provider_pb2_grpc
 
-main(
-    Plugin(
-        name="docker",
-        version=version("pulumi-docker"),
-        config={},
-        build=lambda config: ([Image()], []),
-    )
-)
+from sandbox.plugins.docker.provider import Provider
+from sandbox.plugins.process import Children, engine_address, serve
+
+if __name__ == "__main__":
+    children = Children()
+    provider = Provider(engine_address(), children)
+    serve(partial(provider_pb2_grpc.add_ResourceProviderServicer_to_server, provider), children)
