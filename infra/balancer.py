@@ -4,6 +4,7 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 
 from infra.balancer_kind import BalancerKind
+from infra.providers import OURS
 
 _ANNOTATION = "service.beta.kubernetes.io/aws-load-balancer"
 
@@ -13,6 +14,10 @@ _PORTS = {
     BalancerKind.NONE: {"https": 443},
 }
 """What each kind listens on: http only where the app can tell it from https, and so redirect it."""
+
+_UNTIL_REACHABLE = {"pulumi.com/waitFor": "jsonpath={.status.loadBalancer.ingress[0]}"}
+"""Until the controller has given the balancer its name. By default the provider waits besides for the Service's
+endpoints, and 10 s more for them to settle; here the pods are ready before there is a Service."""
 
 
 class LoadBalancer(pulumi.ComponentResource):
@@ -44,7 +49,7 @@ class LoadBalancer(pulumi.ComponentResource):
             metadata={
                 "name": f"{app}-service",
                 "labels": labels,
-                "annotations": _annotations(kind, certificate_arn),
+                "annotations": _annotations(kind, certificate_arn) | OURS | _UNTIL_REACHABLE,
             },
             spec={
                 "type": "LoadBalancer",

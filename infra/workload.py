@@ -5,6 +5,7 @@ import pulumi_kubernetes as kubernetes
 
 from infra.balancer_kind import BalancerKind
 from infra.config import App
+from infra.providers import OURS
 
 _PORT = "ed-port"
 
@@ -122,7 +123,7 @@ class Workload(pulumi.ComponentResource):
         }
         deployment = kubernetes.apps.v1.Deployment(
             f"{name}-deployment",
-            metadata={"name": app, "labels": labels},
+            metadata={"name": app, "labels": labels, "annotations": OURS},
             spec={
                 "replicas": settings.replicas,
                 "selector": {"match_labels": labels},
@@ -161,7 +162,7 @@ class Workload(pulumi.ComponentResource):
         )
         kubernetes.policy.v1.PodDisruptionBudget(
             f"{name}-budget",
-            metadata={"name": app, "labels": labels},
+            metadata={"name": app, "labels": labels, "annotations": OURS},
             spec={"max_unavailable": 1, "selector": {"match_labels": labels}},
             opts=child,
         )

@@ -29,8 +29,8 @@ def needs_root() -> None:
     """Raises SandboxError for any other user."""
     if os.geteuid() != 0:
         raise SandboxError(
-            "The sandbox cannot start.",
-            why="It makes namespaces, links and containers, which only root may.",
+            "The sandbox needs root.",
+            why="It makes and ends namespaces, links and containers, which only root may.",
             do="Run the command as root, in a virtual machine if you prefer.",
         )
 

@@ -101,8 +101,10 @@ def start(layout: Layout) -> None:
 def stop(layout: Layout) -> None:
     """End the machine with everything in it, and remove its control groups. Does nothing when none is there.
 
-    Raises SandboxError when its network link stays.
+    Raises SandboxError when its network link stays, and for any other user than root.
     """
+    if keeper(layout) is not None:
+        host.needs_root()
     for end in (psutil.Process.terminate, psutil.Process.kill):
         if running := keeper(layout):
             with contextlib.suppress(psutil.NoSuchProcess):
@@ -137,7 +139,7 @@ def _keepers() -> dict[Path, psutil.Process]:
     """Every machine's keeper by its checkout: root's processes that were started with exactly a keeper's arguments."""
     found = {}
     for process in psutil.process_iter():
-        with contextlib.suppress(psutil.NoSuchProcess):
+        with contextlib.suppress(psutil.Error):  # it has ended, or is not ours to look at, so no keeper
             match process.cmdline()[1:]:
                 case ["-m", module, command, checkout] if (module, command) == (_MODULE, _KEEP):
                     if process.uids().effective == 0:
