@@ -4,7 +4,7 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 
 from infra.balancer_kind import BalancerKind
-from infra.providers import OURS
+from infra.ownership import OURS
 
 _ANNOTATION = "service.beta.kubernetes.io/aws-load-balancer"
 

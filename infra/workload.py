@@ -5,7 +5,7 @@ import pulumi_kubernetes as kubernetes
 
 from infra.balancer_kind import BalancerKind
 from infra.config import App
-from infra.providers import OURS
+from infra.ownership import OURS
 
 _PORT = "ed-port"
 
