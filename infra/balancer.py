@@ -64,6 +64,9 @@ class LoadBalancer(pulumi.ComponentResource):
                 # A controller makes a balancer of another kind beside the first, which then nobody deletes.
                 replace_on_changes=[f'metadata.annotations["{_ANNOTATION}-type"]'],
                 delete_before_replace=True,
+                # A Service that was imported has the address that the cluster gave it among its inputs; to leave that
+                # out again would replace the Service, and so the balancer.
+                ignore_changes=["spec.clusterIP", "spec.clusterIPs"],
             ),
         )
 

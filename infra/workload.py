@@ -17,6 +17,12 @@ _GRACE = _PRE_STOP + 20 + 10
 """Seconds until a pod is killed: the pause, then the 20 that app/gunicorn.conf.py gives to requests in
 flight, and 10 to spare."""
 
+_START = 60
+"""Seconds that a pod may take to start, once its image is there."""
+_PROGRESS = 300
+"""Seconds without a new ready pod after which Kubernetes says of a rollout that it does not get on: pulling the image
+is in it."""
+
 _TLS = "/tls"
 """Where the pods have the certificate with which they end TLS themselves."""
 _HTTPS_BY: dict[BalancerKind, kubernetes.core.v1.EnvVarArgsDict] = {
@@ -93,8 +99,8 @@ class Workload(pulumi.ComponentResource):
                     "value_from": {"secret_key_ref": {"name": secret_key, "key": "SECRET_KEY"}},
                 },
             ],
-            # Up to a minute to start, looked at every second so that a fast start is not waited for.
-            "startup_probe": {"http_get": probe("/healthz"), "period_seconds": 1, "failure_threshold": 60},
+            # Looked at every second, so that a fast start is not waited for.
+            "startup_probe": {"http_get": probe("/healthz"), "period_seconds": 1, "failure_threshold": _START},
             "readiness_probe": {
                 "http_get": probe("/readyz"),
                 "period_seconds": 5,
@@ -132,8 +138,7 @@ class Workload(pulumi.ComponentResource):
                     "type": "RollingUpdate",
                     "rolling_update": {"max_unavailable": 0, "max_surge": 1},
                 },
-                # Seconds; before Pulumi gives up after its 10 minutes, so that the reason is Kubernetes' own.
-                "progress_deadline_seconds": 300,
+                "progress_deadline_seconds": _PROGRESS,
                 "template": {
                     "metadata": {"labels": labels},
                     "spec": {
@@ -158,7 +163,12 @@ class Workload(pulumi.ComponentResource):
                     },
                 },
             },
-            opts=child,
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                custom_timeouts=pulumi.CustomTimeouts(
+                    create=_patience(settings.replicas), update=_patience(settings.replicas)
+                ),
+            ),
         )
         kubernetes.policy.v1.PodDisruptionBudget(
             f"{name}-budget",
@@ -174,3 +184,11 @@ class Workload(pulumi.ComponentResource):
 
 def _named(secret: str) -> list[kubernetes.core.v1.LocalObjectReferenceArgsDict]:
     return [{"name": secret}] if secret else []
+
+
+def _patience(replicas: int) -> str:
+    """How long Pulumi waits for a rollout: the pods come one after the other, and then for Kubernetes' own verdict.
+
+    Pulumi does not end with that verdict, but names it when its own time is over.
+    """
+    return f"{_PROGRESS + _START * replicas}s"

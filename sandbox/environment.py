@@ -26,6 +26,8 @@ STACKS = {"existing": STACK, "eks": "local-eks"}
 _NAMESPACES = {"local-eks": "eks"}
 """The namespace of a stack that does not have `default`: one API server serves them all."""
 
+_STAND_IN = "a stand-in of the embedded cloud"
+
 AWS_WAIT = 200
 """Milliseconds that the AWS plugin waits at most between two looks: AWS of the sandbox answers at once. The official
 plugin knows no such limit, and waits as long as is right for AWS."""
@@ -57,8 +59,10 @@ def outer_path(layout: Layout) -> str:
 
 def search_path(layout: Layout) -> str:
     """Where tools are looked for: where the user's own engine keeps its plugins, and on PATH."""
-    plugins = Path(os.environ.get("PULUMI_HOME") or Path.home() / ".pulumi") / "plugins"
-    wanted = [plugins / _folder_name(tool) for tool in (*toolchain.TOOLS, toolchain.DOCKER_PLUGIN)]
+    home = Path(os.environ.get("PULUMI_HOME") or Path.home() / ".pulumi")
+    if home == layout.root / "pulumi":  # in a shell that sourced `.sandbox/env`
+        return outer_path(layout)
+    wanted = [home / "plugins" / _folder_name(tool) for tool in (*toolchain.TOOLS, toolchain.DOCKER_PLUGIN)]
     # The engine marks a folder that it has not filled yet by a file beside it.
     whole = [str(each) for each in wanted if each.is_dir() and not each.with_name(f"{each.name}.partial").exists()]
     return os.pathsep.join([*whole, outer_path(layout)])
@@ -71,7 +75,7 @@ def write(layout: Layout, tools: Sequence[Found]) -> None:
     found = {each.tool.name: each for each in tools}
     _link(layout.bin / "kubectl", found["kubernetes"].binaries["kubectl"])
     _link(layout.bin / "aws", Path(sys.executable).parent / "aws")
-    about = {each: _plugin(layout, found[f"pulumi-resource-{each}"]) for each in ("aws", "kubernetes")}
+    about = {name: _plugin(layout, found[f"pulumi-{name}"]) for name in ("resource-aws", "resource-kubernetes")}
     about |= _engine(layout, found["pulumi"])
     (layout.root / "plugins.json").write_text(json.dumps(about))
     given = variables(layout)
@@ -99,14 +103,15 @@ def _engine(layout: Layout, pulumi: Found) -> dict[str, str]:
     own.unlink(missing_ok=True)
     if (binary.resolve().parent / "pulumi-language-python").exists():
         _link(own, binary)
+        official = f"{ENGINE}, official, beside the engine"
         try:
             cache, path = layout.cache, search_path(layout)
             [docker] = toolchain.find([toolchain.DOCKER_PLUGIN], cache, lambda *_: None, path=path)
-            return {"docker": _plugin(layout, docker), "python": f"{ENGINE}, official, beside the engine"}
+            return {"resource-docker": _plugin(layout, docker), "language-python": official}
         except SandboxError:
             if not toolchain.allowed("build"):
                 raise
-            return {"docker": _docker_stand_in(layout), "python": f"{ENGINE}, official, beside the engine"}
+            return {"resource-docker": _docker_stand_in(layout), "language-python": official}
     try:
         os.link(binary, own)  # a copy, where the cache is on another disk
     except OSError:
@@ -114,7 +119,7 @@ def _engine(layout: Layout, pulumi: Found) -> dict[str, str]:
     _script(layout.bin / "pulumi-language-python", layout, "sandbox.plugins.language")
     # The provider of pulumi.dynamic resources is part of the SDK.
     _script(layout.bin / "pulumi-resource-pulumi-python", layout, "pulumi.dynamic")
-    return {"docker": _docker_stand_in(layout), "python": f"{ENGINE}, stand-in of the embedded cloud"}
+    return {"resource-docker": _docker_stand_in(layout), "language-python": f"{ENGINE}, {_STAND_IN}"}
 
 
 def _plugin(layout: Layout, found: Found) -> str:
@@ -132,7 +137,7 @@ def _plugin(layout: Layout, found: Found) -> str:
 def _docker_stand_in(layout: Layout) -> str:
     tool = toolchain.DOCKER_PLUGIN
     _script(_plugin_folder(layout, tool) / tool.name, layout, "sandbox.plugins.docker")
-    return f"{tool.version.removeprefix('v')}, stand-in of the embedded cloud"
+    return f"{tool.version.removeprefix('v')}, {_STAND_IN}"
 
 
 def _plugin_folder(layout: Layout, tool: Tool) -> Path:

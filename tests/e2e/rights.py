@@ -20,6 +20,11 @@ _ANY = f"{addresses.REGION}:123"
 
 _S3 = {
     "CopyObject": "PutObject",
+    "GetBucketAccelerateConfiguration": "GetAccelerateConfiguration",
+    "GetBucketCors": "GetBucketCORS",
+    "GetBucketLifecycleConfiguration": "GetLifecycleConfiguration",
+    "GetBucketReplication": "GetReplicationConfiguration",
+    "GetObjectLockConfiguration": "GetBucketObjectLockConfiguration",
     "DeleteBucketEncryption": "PutEncryptionConfiguration",
     "DeleteBucketOwnershipControls": "PutBucketOwnershipControls",
     "DeleteObjects": "DeleteObjectVersion",

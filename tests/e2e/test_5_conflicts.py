@@ -1,0 +1,115 @@
+"""What others changed of the program's objects, and rollouts that failed: the next release succeeds all the same.
+
+The API server knows who set which field last, and refuses a change of somebody else's unless it is forced.
+"""
+
+import json
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.site import Site
+from tests.e2e.stack import Change, Stack, edited
+from tests.e2e.waiting import eventually
+
+pytestmark = pytest.mark.timeout(180, func_only=True)
+
+LINE = "Ask again, and another pod may answer."
+NEW_LINE = f"Ask again, whoever was here meanwhile: {secrets.token_hex(4)}."
+PROTOCOL = "service.beta.kubernetes.io/aws-load-balancer-backend-protocol"
+
+
+@pytest.fixture(scope="module")
+def release(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Change]:
+    """Change declared fields by three clients, each in its own way; then bring up a changed line of the app."""
+    copy = stack.copied(tmp_path_factory.mktemp("released") / "program")
+    edited(copy.folder / "app/ejemplo/templates/page.html", {LINE: NEW_LINE})
+    try:
+        stack.kubectl("scale", "deployment/ejemplo-django", "--replicas=1")
+        stack.run("env", "KUBE_EDITOR=sed -i s/384Mi/500Mi/", "kubectl", "edit", "deployment/ejemplo-django")
+        for theirs in (
+            {
+                "apiVersion": "apps/v1",
+                "kind": "Deployment",
+                "metadata": {"name": "ejemplo-django"},
+                "spec": {"template": {"spec": {"terminationGracePeriodSeconds": 5}}},
+            },
+            {
+                "apiVersion": "v1",
+                "kind": "Service",
+                "metadata": {"name": "ejemplo-django-service", "annotations": {PROTOCOL: "tcp"}},
+            },
+        ):
+            stack.kubectl(
+                *("apply", "--server-side", "--force-conflicts", "--field-manager=somebody", "--filename=-"),
+                stdin=json.dumps(theirs),
+            )
+        assert _pod(stack)["terminationGracePeriodSeconds"] == 5  # or there would be nothing to see below
+        yield copy.change("up", "--refresh")
+    finally:
+        stack.change("up", "--refresh")
+
+
+def _deployment(stack: Stack) -> Any:
+    return stack.objects("deployment/ejemplo-django")
+
+
+def _pod(stack: Stack) -> Any:
+    return _deployment(stack)["spec"]["template"]["spec"]
+
+
+def test_the_release_goes_out(release: Change, site: Site) -> None:
+    assert "kubernetes:apps/v1:Deployment web-deployment" in release.operations
+    assert NEW_LINE in eventually(site.page, within=30).body
+
+
+@pytest.mark.usefixtures("release")
+def test_what_kubectl_scaled_is_as_declared(stack: Stack) -> None:
+    deployment = _deployment(stack)
+    assert deployment["spec"]["replicas"] == deployment["status"]["readyReplicas"] == 2
+
+
+@pytest.mark.usefixtures("release")
+def test_what_kubectl_edited_is_as_declared(stack: Stack) -> None:
+    [container] = _pod(stack)["containers"]
+    assert container["resources"]["limits"]["memory"] == "384Mi"
+
+
+@pytest.mark.usefixtures("release")
+def test_what_another_field_manager_took_is_as_declared(stack: Stack) -> None:
+    assert _pod(stack)["terminationGracePeriodSeconds"] != 5
+    assert stack.objects("service/ejemplo-django-service")["metadata"]["annotations"][PROTOCOL] == "http"
+
+
+@pytest.mark.usefixtures("release")
+def test_a_release_after_a_scaling_by_hand_needs_no_refresh(stack: Stack, tmp_path: Path) -> None:
+    copy = stack.copied(tmp_path / "program")
+    edited(copy.folder / "app/ejemplo/templates/page.html", {LINE: f"{NEW_LINE} Again."})
+    stack.kubectl("scale", "deployment/ejemplo-django", "--replicas=3")
+    copy.change("up")
+    assert _deployment(stack)["spec"]["replicas"] == 2
+
+
+@pytest.mark.parametrize("turn", [1, 2])
+def test_a_good_release_follows_a_rollout_that_failed(turn: int, stack: Stack, site: Site, tmp_path: Path) -> None:
+    """The Deployment still says `ProgressDeadlineExceeded` when the good one begins, and is not to be believed."""
+    broken = stack.copied(tmp_path / "broken")
+    edited(broken.folder / "app/Dockerfile", {'CMD ["gunicorn"]': f'CMD ["python3", "-c", "exit({turn})"]'})
+    edited(
+        broken.folder / "infra/workload.py",
+        {
+            '"progress_deadline_seconds": _PROGRESS': '"progress_deadline_seconds": 5',
+            "_patience(settings.replicas)": '"15s"',
+        },
+    )
+    assert broken.change("up", check=False).done.code != 0
+    conditions = {each["type"]: each for each in _deployment(stack)["status"]["conditions"]}
+    assert conditions["Progressing"]["reason"] == "ProgressDeadlineExceeded"
+
+    good = stack.change("up")
+
+    assert good.operations["kubernetes:apps/v1:Deployment web-deployment"] == "update"
+    assert eventually(site.page, within=30).status == 200
