@@ -114,6 +114,8 @@ class Workload(pulumi.ComponentResource):
                 "timeout_seconds": 5,
                 "failure_threshold": 6,
             },
+            # The end of its log is then what Kubernetes, and so Pulumi, says of a container that failed.
+            "termination_message_policy": "FallbackToLogsOnError",
             "lifecycle": {"pre_stop": {"sleep": {"seconds": _PRE_STOP}}},
             # No limit of CPU: it would slow requests down on a node that has time to spare.
             "resources": {

@@ -98,13 +98,7 @@ def test_a_good_release_follows_a_rollout_that_failed(turn: int, stack: Stack, s
     """The Deployment still says `ProgressDeadlineExceeded` when the good one begins, and is not to be believed."""
     broken = stack.copied(tmp_path / "broken")
     edited(broken.folder / "app/Dockerfile", {'CMD ["gunicorn"]': f'CMD ["python3", "-c", "exit({turn})"]'})
-    edited(
-        broken.folder / "infra/workload.py",
-        {
-            '"progress_deadline_seconds": _PROGRESS': '"progress_deadline_seconds": 5',
-            "_patience(settings.replicas)": '"15s"',
-        },
-    )
+    edited(broken.folder / "infra/workload.py", {"_PROGRESS = 300": "_PROGRESS = 5", "_START = 60": "_START = 5"})
     assert broken.change("up", check=False).done.code != 0
     conditions = {each["type"]: each for each in _deployment(stack)["status"]["conditions"]}
     assert conditions["Progressing"]["reason"] == "ProgressDeadlineExceeded"
