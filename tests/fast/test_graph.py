@@ -489,26 +489,25 @@ def test_the_nouns_know_nothing_of_each_other_nor_of_the_sandbox() -> None:
         "checks.py": set(),
         "finding.py": set(),
         "providers.py": {"infra.config", "infra.access"},
+        "access.py": {"infra.config", "infra.balancer_kind", "infra.finding", "infra.fitness"},
+        "fitness.py": {"infra.config", "infra.balancer_kind", "infra.finding", "infra.kubectl"},
+        "kubectl.py": {"infra.kubeconfig"},
+        "kubeconfig.py": set(),
         "balancer_kind.py": set(),
         "ownership.py": set(),
         # Other stacks import it alone.
         "outputs.py": set(),
     }
+    kubeconfigs = {"infra.kubeconfig", "infra.kubectl"}
     files = {each.relative_to(ROOT / "infra").as_posix(): each for each in (ROOT / "infra").rglob("*.py")}
     found = {name: imported(file.read_text()) for name, file in files.items()}
     allowed |= {each: {"infra.reading", "infra.checks", *settings} for each in found if "cluster_settings" in each}
-    access = {f"infra.access{each}" for each in ("", ".client", ".fitness")}
-    allowed |= {
-        each: {"infra.balancer_kind", "infra.config", "infra.finding", *access}
-        for each in found
-        if each.startswith("access/")
-    }
     for name in found:
         if name.startswith("cluster/"):
             # A driver may be a folder of modules; only the table of the drivers knows more than one.
             own = "infra.cluster." + ("" if name == "cluster/__init__.py" else Path(name).parts[1].removesuffix(".py"))
             inside = {each for modules in found.values() for each in modules if each.startswith(own)}
-            allowed[name] = {"infra.config", "infra.checks", "infra.outputs", *settings, *inside}
+            allowed[name] = {"infra.config", "infra.checks", "infra.outputs", *kubeconfigs, *settings, *inside}
     foreign = {
         name: modules - allowed.get(name, {"infra.balancer_kind", "infra.config", "infra.ownership"})
         for name, modules in found.items()
