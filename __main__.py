@@ -2,6 +2,7 @@
 
 import pulumi
 
+from contract import Outputs
 from infra import cluster, config, providers, registry
 from infra.alias import Alias
 from infra.balancer import LoadBalancer
@@ -9,7 +10,6 @@ from infra.certificate import Certificate
 from infra.delegation import Delegation
 from infra.image import Image
 from infra.key import SecretKey
-from infra.outputs import Outputs
 from infra.state import StateBucket
 from infra.workload import Workload
 from infra.zone import Zone

@@ -4,7 +4,8 @@ import json
 
 import pulumi
 
-from infra import checks, kubectl, outputs
+import contract
+from infra import checks, kubectl
 from infra import kubeconfig as kubeconfigs
 from infra.balancer_kind import BalancerKind
 from infra.cluster_settings.existing import ExistingSettings, StackOutput
@@ -46,10 +47,10 @@ class ExistingCluster(pulumi.ComponentResource):
 
 def _of_stack(source: StackOutput, *, opts: pulumi.ResourceOptions) -> pulumi.Output[str]:
     """Read it as that stack's last `up` left it; of a stack of this program, by the contract of its outputs."""
-    contract = source.stack.split("/")[1] == pulumi.get_project() and source.key == "kubeconfig"
+    ours = source.stack.split("/")[1] == pulumi.get_project() and source.key == "kubeconfig"
     found: pulumi.Output[object] = (
-        outputs.read(source.stack, opts=opts).kubeconfig.apply(lambda text: text)
-        if contract
+        contract.read(source.stack, opts=opts).kubeconfig.apply(lambda text: text)
+        if ours
         else pulumi.StackReference(source.stack, opts=opts).get_output(source.key)
     )
     return pulumi.Output.secret(found.apply(lambda value: _checked(value, source)))

@@ -85,7 +85,7 @@ class Existing:
     def expire(self) -> str:
         """The API server knows the token no longer."""
         self.api.renew("the-next-token")
-        return "401"
+        return "provide credentials"
 
     def renew(self) -> None:
         """The owner hands out the new one."""

@@ -104,7 +104,7 @@ def any_tls() -> ssl.SSLContext:
 @contextmanager
 def serving(world: World, *, tls: ssl.SSLContext | None = None) -> Iterator[str]:
     """Serve the world on loopback; gives the URL."""
-    tls = tls or any_tls()
+    own = tls or any_tls()
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -128,7 +128,7 @@ def serving(world: World, *, tls: ssl.SSLContext | None = None) -> Iterator[str]
 
         def finish_request(self, request: Any, client_address: Any) -> None:
             # A client that refuses the certificate ends the connection, which is what it is to do.
-            with suppress(ssl.SSLError, ConnectionError), tls.wrap_socket(request, server_side=True) as wrapped:
+            with suppress(ssl.SSLError, ConnectionError), own.wrap_socket(request, server_side=True) as wrapped:
                 super().finish_request(wrapped, client_address)
 
     with Server(("127.0.0.1", 0), Handler) as server:
@@ -138,7 +138,7 @@ def serving(world: World, *, tls: ssl.SSLContext | None = None) -> Iterator[str]
 
 
 def kubeconfig(url: str, *, ca: str = "", user: Inputs | None = None) -> str:
-    trust = {"certificate-authority-data": base64.b64encode(ca.encode()).decode()} if ca else {}
+    trust: Inputs = {"certificate-authority-data": base64.b64encode(ca.encode()).decode()} if ca else {}
     cluster = {"server": url} | (trust or {"insecure-skip-tls-verify": True})
     return json.dumps(
         {

@@ -22,6 +22,7 @@ DOMAIN, CLUSTER = "dev.example.com", "useast1.dev.example.com"
 OWNED = {"Key": f"kubernetes.io/cluster/{CLUSTER}", "Value": "owned"}
 SERVICE = {"Key": "kubernetes.io/service-name", "Value": "default/ejemplo-django-service"}
 OTHER = {"Key": "kubernetes.io/service-name", "Value": "default/shop"}
+pytestmark = pytest.mark.usefixtures("kubectl")
 SECRET = "kubernetes:core/v1:Secret"
 
 
