@@ -13,7 +13,7 @@ from infra import kubectl
 from infra.balancer_kind import BalancerKind
 from infra.config import Needs
 from infra.finding import Finding, State
-from infra.kubectl import Cluster, KubectlError
+from infra.kubectl import Api, KubectlError
 
 OLDEST = 30
 """The minor version of Kubernetes 1 that API server and kubelets must have: preStop's `sleep`, by which a pod leaves
@@ -42,7 +42,7 @@ _Judged = tuple[State, str, str]
 class _Seen:
     """What the looks share."""
 
-    cluster: Cluster
+    api: Api
     needs: Needs
     user: str
     nodes: Future[dict[str, Any]]
@@ -53,7 +53,7 @@ class _Seen:
 
     def missing(self, found: str, mend: str) -> _Judged:
         """Say what is missing in the namespace; where the kubeconfig's context names another one, that may be meant."""
-        own = self.cluster.namespace
+        own = self.api.namespace
         if own in ("", self.needs.namespace):
             return State.MISSING, found, mend
         also = f"{found}; the kubeconfig's context names the namespace {own}, and the setting `namespace` counts"
@@ -67,11 +67,11 @@ def look(kubeconfig: str, needs: Needs) -> list[Finding]:
     whole cluster. A cluster that does not answer is State.MISSING, one that refuses, or a bad kubeconfig, State.WRONG.
     """
     try:
-        with kubectl.cluster(kubeconfig) as cluster, ThreadPoolExecutor(max_workers=len(_LOOKS) + 1) as pool:
-            user = _user(cluster)
-            seen = _Seen(cluster=cluster, needs=needs, user=user, nodes=pool.submit(cluster.ask, "/api/v1/nodes"))
+        with kubectl.connect(kubeconfig) as api, ThreadPoolExecutor(max_workers=len(_LOOKS) + 1) as pool:
+            user = _user(api)
+            seen = _Seen(api=api, needs=needs, user=user, nodes=pool.submit(api.ask, "/api/v1/nodes"))
             found = list(pool.map(lambda check: _found(check, seen), _LOOKS))
-            answers = Finding(check="cluster", state=State.OK, found=f"{cluster.server}, as {user}")
+            answers = Finding(check="cluster", state=State.OK, found=f"{api.server}, as {user}")
             return [answers, *(each for each in found if each.state is not State.NOT_NEEDED)]
     except KubectlError as error:
         state = State.MISSING if error.silent else State.WRONG
@@ -86,11 +86,11 @@ def _found(check: str, seen: _Seen) -> Finding:
     return Finding(check=check, state=state, found=found, mend=mend)
 
 
-def _user(cluster: Cluster) -> str:
+def _user(api: Api) -> str:
     """Give the user that the cluster takes the login for. Raises KubectlError when it does not know the login."""
-    api = "authentication.k8s.io/v1"
+    group = "authentication.k8s.io/v1"
     try:
-        review = cluster.ask(f"/apis/{api}/selfsubjectreviews", {"apiVersion": api, "kind": "SelfSubjectReview"})
+        review = api.ask(f"/apis/{group}/selfsubjectreviews", {"apiVersion": group, "kind": "SelfSubjectReview"})
     except KubectlError as error:
         if error.code in (403, 404):  # not for this user, or not in a version so old
             return "the kubeconfig's user"
@@ -100,7 +100,7 @@ def _user(cluster: Cluster) -> str:
 
 def _version(seen: _Seen) -> _Judged:
     """Compare the API server's version with OLDEST, and the kubelets' of the nodes that a pod may be put on."""
-    found = str(seen.cluster.ask("/version")["gitVersion"])
+    found = str(seen.api.ask("/version")["gitVersion"])
     try:
         nodes = [each for each in seen.nodes.result()["items"] if _takes(each, seen.needs.platform)]
     except KubectlError:
@@ -122,7 +122,7 @@ def _new(version: str) -> bool:
 def _namespace(seen: _Seen) -> _Judged:
     """Look for the namespace, which the program does not make."""
     name = seen.needs.namespace
-    found = seen.cluster.find(seen.space)
+    found = seen.api.find(seen.space)
     if found is None:
         return seen.missing(f"no namespace {name}", f"kubectl create namespace {name}")
     if "deletionTimestamp" in found["metadata"]:
@@ -137,7 +137,7 @@ def _rights(seen: _Seen) -> _Judged:
     uses = ((OWN, OWN_VERBS), (WATCHED, WATCHED_VERBS))
     asked = [(verb, *of) for resources, verbs in uses for of in resources for verb in verbs]
     with ThreadPoolExecutor(max_workers=8) as pool:
-        allowed = list(pool.map(lambda each: _may(seen.cluster, space, *each), asked))
+        allowed = list(pool.map(lambda each: _may(seen.api, space, *each), asked))
     lacking: dict[str, list[str]] = {}
     for (verb, group, resource), may in zip(asked, allowed, strict=True):
         if not may:
@@ -151,11 +151,11 @@ def _rights(seen: _Seen) -> _Judged:
     return seen.missing(f"{user} may not {listed} in {space}", bind)
 
 
-def _may(cluster: Cluster, namespace: str, verb: str, group: str, resource: str) -> bool:
-    api = "authorization.k8s.io/v1"
+def _may(api: Api, namespace: str, verb: str, group: str, resource: str) -> bool:
+    version = "authorization.k8s.io/v1"
     attributes = {"verb": verb, "group": group, "resource": resource, "namespace": namespace}
-    review = {"apiVersion": api, "kind": "SelfSubjectAccessReview", "spec": {"resourceAttributes": attributes}}
-    return bool(cluster.ask(f"/apis/{api}/selfsubjectaccessreviews", review)["status"]["allowed"])
+    review = {"apiVersion": version, "kind": "SelfSubjectAccessReview", "spec": {"resourceAttributes": attributes}}
+    return bool(api.ask(f"/apis/{version}/selfsubjectaccessreviews", review)["status"]["allowed"])
 
 
 def _nodes(seen: _Seen) -> _Judged:
@@ -229,12 +229,12 @@ def _balancer_class(seen: _Seen) -> str:
 
     The Load Balancer Controller writes itself into every new Service, unless it was told not to.
     """
-    service = seen.cluster.find(f"{seen.space}/services/{seen.needs.service}")
+    service = seen.api.find(f"{seen.space}/services/{seen.needs.service}")
     if service is None:
         metadata = {"generateName": f"{seen.needs.service}-"}
         spec = {"type": "LoadBalancer", "ports": [{"name": "https", "port": 443, "protocol": "TCP"}]}
         body = {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec}
-        service = seen.cluster.ask(f"{seen.space}/services?dryRun=All", body)
+        service = seen.api.ask(f"{seen.space}/services?dryRun=All", body)
     return str(service["spec"].get("loadBalancerClass") or "")
 
 
@@ -244,7 +244,7 @@ def _tls_secret(seen: _Seen) -> _Judged:
     if not name:
         return State.NOT_NEEDED, "", ""
     mend = f"kubectl --namespace {space} create secret tls {name} --cert FILE --key FILE"
-    secret = seen.cluster.find(f"{seen.space}/secrets/{name}")
+    secret = seen.api.find(f"{seen.space}/secrets/{name}")
     if secret is None:
         return State.MISSING, f"no Secret {space}/{name}", mend
     if secret["type"] == "kubernetes.io/tls":

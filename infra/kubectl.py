@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from infra import kubeconfig as kubeconfigs
-from infra.kubeconfig import RAW, hide
+from infra import kubeconfigs
+from infra.kubeconfigs import RAW, hide
 
 SECONDS = 10
 """How long an answer may take, the kubeconfig's login command included: an API server answers at once."""
@@ -45,8 +45,8 @@ class KubectlError(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cluster:
-    """The API server of a kubeconfig."""
+class Api:
+    """The API server of a kubeconfig, and the way to it."""
 
     server: str
     """Its URL."""
@@ -125,7 +125,7 @@ class _Connection(http.client.HTTPConnection):
 
 
 @contextmanager
-def cluster(kubeconfig: str) -> Iterator[Cluster]:
+def connect(kubeconfig: str) -> Iterator[Api]:
     """Open a way to the cluster of a kubeconfig, for this user alone, until the end of the block.
 
     One kubectl for all questions, so that a login command runs once: `kubectl proxy`, at a socket in a folder that is
@@ -151,7 +151,7 @@ def cluster(kubeconfig: str) -> Iterator[Cluster]:
                     said = "its user has no login" if served else (file.parent / "log").read_text(errors="replace")
                     raise _refused(said, kubeconfig)
                 context = kubeconfigs.current(kubeconfig)
-                yield Cluster(
+                yield Api(
                     server=hide(str(context["cluster"].get("server")), kubeconfig),
                     namespace=str(context["context"].get("namespace") or ""),
                     kubeconfig=kubeconfig,

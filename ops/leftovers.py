@@ -151,7 +151,7 @@ def objects(of: Traces) -> Iterator[Left]:
     if of.kubeconfig is None:
         return
     try:
-        with kubectl.cluster(of.kubeconfig) as cluster:
+        with kubectl.connect(of.kubeconfig) as cluster:
             for token in sorted({each.token for each in of.objects}):
                 _, version, kind = token.split(":")
                 version = version.removeprefix("core/")

@@ -5,8 +5,7 @@ import json
 import pulumi
 
 import contract
-from infra import checks, kubectl
-from infra import kubeconfig as kubeconfigs
+from infra import checks, kubeconfigs, kubectl
 from infra.balancer_kind import BalancerKind
 from infra.cluster_settings.existing import ExistingSettings, StackOutput
 from infra.config import Aws

@@ -476,12 +476,12 @@ def test_the_nouns_know_nothing_of_each_other_nor_of_the_sandbox() -> None:
         "providers.py": {"infra.config", "infra.access"},
         "access.py": {"infra.config", "infra.balancer_kind", "infra.finding", "infra.fitness"},
         "fitness.py": {"infra.config", "infra.balancer_kind", "infra.finding", "infra.kubectl"},
-        "kubectl.py": {"infra.kubeconfig"},
-        "kubeconfig.py": set(),
+        "kubectl.py": {"infra.kubeconfigs"},
+        "kubeconfigs.py": set(),
         "balancer_kind.py": set(),
         "ownership.py": set(),
     }
-    kubeconfigs = {"infra.kubeconfig", "infra.kubectl"}
+    kubeconfigs = {"infra.kubeconfigs", "infra.kubectl"}
     files = {each.relative_to(ROOT / "infra").as_posix(): each for each in (ROOT / "infra").rglob("*.py")}
     found = {name: imported(file.read_text()) for name, file in files.items()}
     allowed |= {each: {"infra.reading", "infra.checks", *settings} for each in found if "cluster_settings" in each}

@@ -22,8 +22,7 @@ import pytest
 import trustme
 from pulumi.runtime import rpc
 
-from infra import fitness, kubectl
-from infra import kubeconfig as kubeconfigs
+from infra import fitness, kubeconfigs, kubectl
 from infra.access import _AccessProvider
 from infra.balancer_kind import BalancerKind
 from infra.config import Needs
@@ -291,7 +290,7 @@ def test_the_login_of_a_proxy_is_in_no_text() -> None:
 
 
 def test_a_token_is_in_no_file_command_or_environment_while_the_cluster_is_asked() -> None:
-    with serving(World(token=TOKEN)) as url, kubectl.cluster(kubeconfig(url, user={"token": TOKEN})) as cluster:
+    with serving(World(token=TOKEN)) as url, kubectl.connect(kubeconfig(url, user={"token": TOKEN})) as cluster:
         assert cluster.ask("/version")
         assert cluster.folder.stat().st_mode & 0o077 == 0
         assert [each for each in cluster.folder.iterdir() if each.is_file() and TOKEN in each.read_text()] == []
@@ -305,7 +304,7 @@ def test_nothing_keeps_the_cluster_open_when_its_process_is_killed() -> None:
     program = (
         "import sys\n"
         "from infra import kubectl\n"
-        "with kubectl.cluster(sys.argv[1]):\n"
+        "with kubectl.connect(sys.argv[1]):\n"
         "    print(flush=True)\n"
         "    sys.stdin.read()\n"
     )
