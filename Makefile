@@ -4,7 +4,7 @@ VENV := .venv
 REQUIREMENTS := requirements-dev.txt requirements.txt constraints.txt ops/requirements.txt sandbox/requirements.txt app/requirements.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status preview test test-fast check pr-comment contract doctor new-stack open graph toolchain
+.PHONY: help up down status preview test test-fast check pr-comment doctor new-stack open graph toolchain
 
 help:  ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -32,9 +32,6 @@ open: $(VENV)/.installed  ## the site of STACK in the browser
 
 graph: $(VENV)/.installed  ## draw the program's dependency graph into docs/graph.svg
 	@$(VENV)/bin/python -m ops graph
-
-contract: $(VENV)/.installed  ## what a change to the outputs, since AGAINST=<revision>, would break in the known consumers
-	@$(VENV)/bin/python -m examples.contract $(if $(AGAINST),--against $(AGAINST))
 
 pr-comment: $(VENV)/.installed  ## the comment that a pull request would get, from a preview on the embedded cloud
 	@$(VENV)/bin/python -m sandbox start >&2

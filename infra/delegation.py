@@ -1,16 +1,18 @@
 """Delegation: what makes the world find the zone, seen before anything waits for it."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
 import pulumi
 import pulumi_aws as aws
 from pulumi.dynamic import CreateResult, DiffResult, ReadResult, ResourceProvider, UpdateResult
-from pulumi.runtime import invoke_async
+from pulumi.runtime import get_root_resource, invoke_async, proto, rpc
+from pulumi.runtime.settings import get_monitor
 
+from contract import exported_name
 from infra import lookup
 from infra.config import DelegationSettings
-from infra.outputs import export_at_once
 
 Inputs = dict[str, Any]
 
@@ -39,7 +41,7 @@ class Delegation(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
 
         # Whoever has the parent zone needs them, and most of all when the look at it fails.
-        exported = export_at_once(zone_id=zone_id, name_servers=name_servers)
+        exported = _export_at_once(zone_id=zone_id, name_servers=name_servers)
         record: pulumi.Input[str] | None = None
         if settings.parent_zone is not None:
             record = aws.route53.Record(
@@ -88,6 +90,24 @@ class Delegation(pulumi.ComponentResource):
             return str(zone["zoneId"])
 
         return pulumi.Output.from_input(found())
+
+
+def _export_at_once(**values: pulumi.Input[Any]) -> pulumi.Output[None]:
+    """Make some outputs, by their attributes in the contract, readable even when the update fails after this.
+
+    All of them are registered only when each is known. Until then the engine keeps what it was given last, which is
+    this once the result is known.
+    """
+
+    async def registered() -> None:
+        stack, monitor = get_root_resource(), get_monitor()
+        if stack is None or monitor is None:
+            return
+        outputs = await rpc.serialize_properties({exported_name(key): each for key, each in values.items()}, {})
+        request = proto.resource_pb2.RegisterResourceOutputsRequest(urn=str(await stack.urn.future()), outputs=outputs)
+        await asyncio.get_running_loop().run_in_executor(None, monitor.RegisterResourceOutputs, request)
+
+    return pulumi.Output.from_input(registered())
 
 
 class SeenProvider(ResourceProvider):

@@ -32,6 +32,11 @@ class Finding:
         """Whether it has to be mended before an `up`."""
         return self.state in (State.MISSING, State.WRONG)
 
+    def sentence(self) -> str:
+        """What was looked at, what was found and, where it has to be mended, how."""
+        said = f"{self.check}: {self.found}{'' if self.found.endswith(('.', '?')) else '.'}"
+        return f"{said} To mend it: {self.mend}" if self.mend else said
+
     def plain(self) -> dict[str, str]:
         """The finding as JSON has it."""
         return {key: str(value) for key, value in asdict(self).items()}

@@ -56,16 +56,20 @@ class Workload(pulumi.ComponentResource):
         pull_secret: pulumi.Input[str],
         secret_key: pulumi.Input[str],
         balancer: BalancerKind = BalancerKind.CLASSIC,
+        platform: str | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Declare it; `pull_secret` and `secret_key` name Secrets, the latter one with a SECRET_KEY.
 
         The former is empty where the nodes pull by a role of their own. `balancer` is what stands before it; behind
-        none of AWS's `settings.tls_secret` must be there.
+        none of AWS's `settings.tls_secret` must be there. `platform` is the image's, such as linux/amd64, and keeps the
+        pods off nodes of another; None where it is not known.
         """
         super().__init__("ejemplo-django:infra:Workload", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         labels = {"app": app}
+        system, _, architecture = (platform or "").partition("/")
+        selector = {"kubernetes.io/os": system, "kubernetes.io/arch": architecture}
 
         def probe(path: str) -> kubernetes.core.v1.HTTPGetActionArgsDict:
             # By its address, which the kubelet would send, Django would not know the pod and answer 400.
@@ -145,6 +149,7 @@ class Workload(pulumi.ComponentResource):
                     "metadata": {"labels": labels},
                     "spec": {
                         "containers": [container],
+                        "node_selector": selector if platform else None,
                         "image_pull_secrets": pulumi.Output.from_input(pull_secret).apply(_named),
                         "termination_grace_period_seconds": _GRACE,
                         # Nothing in the app speaks to Kubernetes.

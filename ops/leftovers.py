@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from infra.access import client
+from infra import kubectl
 from infra.config import Aws
 from ops import aws
 from ops.errors import OpsError
@@ -151,17 +151,21 @@ def objects(of: Traces) -> Iterator[Left]:
     if of.kubeconfig is None:
         return
     try:
-        cluster = client.connect(of.kubeconfig)
-        for token in sorted({each.token for each in of.objects}):
-            kind = cluster.kind(token)
-            for item in cluster.get(f"{client.root(kind.version)}/namespaces/{of.namespace}/{kind.plural}")["items"]:
-                name = item["metadata"]["name"]
-                if any(each.token == token and each.named(name) for each in of.objects):
-                    yield Left(
-                        what=f"{kind.kind} {of.namespace}/{name} in the cluster {of.cluster}",
-                        remove=f"kubectl delete {kind.plural} {name} --namespace {of.namespace}",
-                    )
-    except client.ClientError as error:
+        with kubectl.connect(of.kubeconfig) as cluster:
+            for token in sorted({each.token for each in of.objects}):
+                _, version, kind = token.split(":")
+                version = version.removeprefix("core/")
+                root = f"/apis/{version}" if "/" in version else f"/api/{version}"
+                served = (each["name"] for each in cluster.ask(root)["resources"] if each["kind"] == kind)
+                plural = next(each for each in served if "/" not in each)
+                for item in cluster.ask(f"{root}/namespaces/{of.namespace}/{plural}")["items"]:
+                    name = item["metadata"]["name"]
+                    if any(each.token == token and each.named(name) for each in of.objects):
+                        yield Left(
+                            what=f"{kind} {of.namespace}/{name} in the cluster {of.cluster}",
+                            remove=f"kubectl delete {plural} {name} --namespace {of.namespace}",
+                        )
+    except kubectl.KubectlError as error:
         raise OpsError(str(error)) from error
 
 

@@ -1,10 +1,12 @@
 """What the tests of the program start from."""
 
+import os
 from pathlib import Path
 
 import pytest
 
 from tests.fast import graph
+from tests.tools import tools
 
 
 @pytest.fixture
@@ -17,3 +19,9 @@ def config(tmp_path: Path) -> graph.Inputs:
 def declared(tmp_path_factory: pytest.TempPathFactory) -> graph.Graph:
     """What the program declares for that configuration: run once, only ever looked at."""
     return graph.declare(graph.settings(tmp_path_factory.mktemp("project")))
+
+
+@pytest.fixture
+def kubectl(monkeypatch: pytest.MonkeyPatch) -> None:
+    """kubectl is on PATH."""
+    monkeypatch.setenv("PATH", f"{tools()['kubectl'].parent}:{os.environ['PATH']}")

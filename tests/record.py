@@ -126,7 +126,7 @@ def rendered(name: str) -> str:
 
 def _run(project: Path, scenario: Scenario, exported: State) -> str:
     project.mkdir()
-    for name in ("infra", "app"):
+    for name in ("contract", "infra", "app"):
         shutil.copytree(ROOT / name, project / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in (".venv", ".sandbox"):
         (project / name).symlink_to(ROOT / name)

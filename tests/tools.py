@@ -17,10 +17,10 @@ def tools() -> dict[str, Path]:
 
 
 def engine(folder: Path) -> None:
-    """Put Pulumi's engine, its language host and all of the program's plugins into a folder, to be put on PATH."""
+    """Put kubectl, Pulumi's engine, its language host and all plugins into a folder, to be put on PATH."""
     folder.mkdir(exist_ok=True)
     shutil.copy2(tools()["pulumi"], folder / "pulumi")  # it looks for its language host beside itself, links resolved
-    for name in ("pulumi-resource-aws", "pulumi-resource-kubernetes"):
+    for name in ("kubectl", "pulumi-resource-aws", "pulumi-resource-kubernetes"):
         (folder / name).symlink_to(tools()[name])
     for name, module in (
         ("pulumi-language-python", "sandbox.plugins.language"),

@@ -2,8 +2,8 @@
 
 import pulumi
 import pulumi_kubernetes as kubernetes
-from ejemplo_django_outputs import read
 
+from contract import read
 from infra import config, providers
 from infra.alias import Alias
 from infra.balancer import LoadBalancer

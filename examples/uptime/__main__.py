@@ -4,7 +4,8 @@ from urllib.parse import urlsplit
 
 import pulumi
 import pulumi_aws as aws
-from ejemplo_django_outputs import read
+
+from contract import read
 
 site = read(pulumi.Config().require("site"))
 address = site.url.apply(urlsplit)
@@ -15,7 +16,7 @@ there = pulumi.ResourceOptions(provider=aws.Provider("aws", region="us-east-1"))
 check = aws.route53.HealthCheck(
     "site",
     type="HTTPS",
-    fqdn=address.apply(lambda parts: parts.hostname),
+    fqdn=address.apply(lambda parts: str(parts.hostname)),
     port=443,
     resource_path=address.apply(lambda parts: parts.path),
     request_interval=30,  # seconds, for each of Route 53's checkers; 10 costs more

@@ -4,10 +4,12 @@ import json
 
 import pulumi
 
-from infra import checks, outputs
+import contract
+from infra import checks, kubeconfigs, kubectl
 from infra.balancer_kind import BalancerKind
 from infra.cluster_settings.existing import ExistingSettings, StackOutput
 from infra.config import Aws
+from infra.kubectl import KubectlError
 
 
 class KubeconfigError(pulumi.RunError):
@@ -37,20 +39,28 @@ class ExistingCluster(pulumi.ComponentResource):
         given = settings.kubeconfig
         if isinstance(given, StackOutput):
             given = _of_stack(given, opts=pulumi.ResourceOptions(parent=self))
-        self.kubeconfig = given
+        self.kubeconfig = given.apply(_alone)
         self.balancer = settings.balancer
         self.register_outputs({"name": self.name, "kubeconfig": self.kubeconfig})
 
 
 def _of_stack(source: StackOutput, *, opts: pulumi.ResourceOptions) -> pulumi.Output[str]:
     """Read it as that stack's last `up` left it; of a stack of this program, by the contract of its outputs."""
-    contract = source.stack.split("/")[1] == pulumi.get_project() and source.key == "kubeconfig"
+    ours = source.stack.split("/")[1] == pulumi.get_project() and source.key == "kubeconfig"
     found: pulumi.Output[object] = (
-        outputs.read(source.stack, opts=opts).kubeconfig.apply(lambda text: text)
-        if contract
+        contract.read(source.stack, opts=opts).kubeconfig.apply(lambda text: text)
+        if ours
         else pulumi.StackReference(source.stack, opts=opts).get_output(source.key)
     )
     return pulumi.Output.secret(found.apply(lambda value: _checked(value, source)))
+
+
+def _alone(kubeconfig: str) -> str:
+    """Keep the current context alone, so that no login to another cluster is in the state and the outputs."""
+    try:
+        return kubectl.minified(kubeconfig)
+    except KubectlError as error:
+        raise KubeconfigError(f"{error}. To mend it: {error.mend}") from error
 
 
 def _checked(value: object, source: StackOutput) -> str:
@@ -63,6 +73,11 @@ def _checked(value: object, source: StackOutput) -> str:
         )
     # Some programs export an object: as JSON it is a kubeconfig too.
     text = value if isinstance(value, str) else json.dumps(value)
+    if wrong := kubeconfigs.mistake(text):
+        raise KubeconfigError(
+            f"The output {source.key} of the stack {source.stack}, from which cluster.kubeconfigStack takes the "
+            f"kubeconfig, cannot be used: {wrong}."
+        )
     if expected := checks.kubeconfig(text):
         raise KubeconfigError(
             f"The output {source.key} of the stack {source.stack}, from which cluster.kubeconfigStack takes the "

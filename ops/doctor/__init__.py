@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from infra.access import fitness
+from infra import fitness
 from infra.config import EcrRegistry
 from infra.finding import Finding, State
 from ops import settings
@@ -105,7 +105,7 @@ def _cluster(stack: settings.Stack) -> list[Finding]:
     if stack.kubeconfig is None:
         found = f"driver {stack.settings.cluster.driver} makes it"
         return [Finding(check="cluster", state=State.NOT_NEEDED, found=found)]
-    return fitness.examine(stack.kubeconfig, stack.settings.needs)
+    return fitness.look(stack.kubeconfig, stack.settings.needs)
 
 
 def _show(found: list[Finding]) -> None:

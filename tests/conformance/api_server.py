@@ -78,6 +78,8 @@ class ApiServer:
             f"--service-account-key-file={self.folder / 'service-account.key'}",
             f"--service-account-signing-key-file={self.folder / 'service-account.key'}",
             "--service-cluster-ip-range=10.96.0.0/16",
+            # It would keep pods off every node until a controller, which there is none of, has seen it.
+            "--disable-admission-plugins=TaintNodesByCondition",
             # Nothing here collects garbage, and a deletion would wait for it.
             "--enable-garbage-collector=false",
         ]

@@ -43,7 +43,11 @@ class Existing:
         node = {
             "metadata": {"name": f"node-{number}"},
             "spec": {"providerID": f"aws:///us-east-1a/i-{number}"},
-            "status": {"nodeInfo": dict.fromkeys(_INFO, "") | {"operatingSystem": "linux", "architecture": "amd64"}},
+            "status": {
+                "nodeInfo": dict.fromkeys(_INFO, "")
+                | {"kubeletVersion": "v1.34.4", "operatingSystem": "linux", "architecture": "amd64"},
+                "conditions": [{"type": "Ready", "status": "True"}],
+            },
         }
         self.api.post("/api/v1/nodes", node)
 
@@ -81,7 +85,7 @@ class Existing:
     def expire(self) -> str:
         """The API server knows the token no longer."""
         self.api.renew("the-next-token")
-        return "401"
+        return "provide credentials"
 
     def renew(self) -> None:
         """The owner hands out the new one."""

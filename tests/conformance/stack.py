@@ -152,7 +152,7 @@ def committed(home: Path, *, endpoint: str) -> Stack:
     made = _folder(home, endpoint=endpoint, variables={"AWS_ENDPOINT_URL": endpoint, "AWS_DEFAULT_REGION": "us-east-1"})
     for name in ("Pulumi.yaml", "Pulumi.dev.yaml", "__main__.py"):
         shutil.copy(_ROOT / name, made.folder)
-    for name in ("infra", "app"):
+    for name in ("contract", "infra", "app"):
         shutil.copytree(_ROOT / name, made.folder / name)
     (made.folder / ".venv").symlink_to(sys.prefix)
     made.run("stack", "init", "dev")

@@ -97,6 +97,12 @@ class Driver:
 class TestExisting(Driver):
     make = staticmethod(existing)
 
+    def test_a_cluster_that_does_not_answer_stops_no_up_that_changes_nothing_in_it(self, deployed: World) -> None:
+        url = deployed.hinder()
+        assert url in deployed.stack.up("--expect-no-changes")
+        deployed.mend()
+        deployed.stack.up()
+
 
 @pytest.mark.timeout(300)
 class TestKops(Driver):

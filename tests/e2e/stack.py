@@ -16,7 +16,7 @@ from typing import Any
 from sandbox import environment
 from sandbox.layout import Layout
 
-PROJECT = ("Pulumi.yaml", "Pulumi.local.yaml", "__main__.py", "infra", "app")
+PROJECT = ("Pulumi.yaml", "Pulumi.local.yaml", "__main__.py", "contract", "infra", "app")
 """What the program is made of; the sandbox is no part of it."""
 
 WIDE = {"COLUMNS": "300"}

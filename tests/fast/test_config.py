@@ -9,12 +9,12 @@ import pulumi
 import pytest
 import yaml
 
+from contract import exported_name
 from infra import config as configuration
 from infra.cluster_settings.eks import EksNodeGroup, EksSettings
 from infra.cluster_settings.existing import ExistingSettings
 from infra.cluster_settings.kops import ControlPlane, KopsSettings
 from infra.cluster_settings.machines import NodeGroup
-from infra.outputs import exported_name
 from tests.fast.graph import ABSENT, KUBECONFIG, PROJECT, ROOT, Inputs, changed, declare, run
 
 KEY = "a-key-of-the-operator-0123456789-0123456789-0123456789"

@@ -4,7 +4,6 @@ import ast
 import asyncio
 import base64
 import contextlib
-import dataclasses
 import inspect
 import json
 import re
@@ -19,7 +18,6 @@ from infra import config as configuration
 from infra.certificate import usable
 from infra.cluster.existing import KubeconfigError
 from infra.image import TagTakenError
-from infra.outputs import Outputs
 from tests.fast.graph import (
     ABSENT,
     CERTIFICATE,
@@ -87,6 +85,11 @@ def test_the_image_is_built_from_the_context_and_pushed_under_its_tag(config: In
         "username": "ci",
         "password": Secret(PASSWORD),
     }
+
+
+def test_the_pods_go_to_nodes_of_the_images_platform(config: Inputs) -> None:
+    graph = declare(changed(config, {"image.platform": "linux/arm64"}))
+    assert pod(graph)["nodeSelector"] == {"kubernetes.io/os": "linux", "kubernetes.io/arch": "arm64"}
 
 
 def test_the_pods_pull_with_the_login_of_the_registry(graph: Graph) -> None:
@@ -399,24 +402,6 @@ def test_a_preview_declares_what_an_up_declares(config: Inputs) -> None:
     assert preview.exports["stateStore"] == "s3://clusters.dev.example.com"
 
 
-def test_the_outputs_are_those_of_the_contract(graph: Graph) -> None:
-    assert graph.exports == {
-        "hostname": ELB,
-        "url": f"https://{HOST}/",
-        "nameServers": NAME_SERVERS,
-        "zoneId": "ZONE",
-        "certificateArn": CERTIFICATE,
-        "stateStore": "s3://clusters.dev.example.com",
-        "clusterName": "useast1.dev.example.com",
-        "kubeconfig": Secret(KUBECONFIG.rstrip("\n")),
-        "image": DIGEST,
-        "namespace": "default",
-        "pullSecret": "regcred",
-        "schemaVersion": 1,
-    }
-    assert len(graph.exports) == len(dataclasses.fields(Outputs))
-
-
 def test_the_cluster_keeps_its_identity_whatever_its_kubeconfig(config: Inputs) -> None:
     other = changed(config, {"cluster.kubeconfigFile": None} | {"cluster.kubeconfig": KUBECONFIG.replace("6443", "1")})
     del other["cluster"]["kubeconfigFile"]
@@ -471,7 +456,7 @@ def imported(source: str) -> set[str]:
                 modules.add(module)
             case ast.Import(names=names):
                 modules |= {each.name for each in names}
-    return {each for each in modules if each.split(".")[0] in ("infra", "sandbox", "app", "ejemplo")}
+    return {each for each in modules if each.split(".")[0] in ("contract", "infra", "sandbox", "app", "ejemplo")}
 
 
 def test_the_nouns_know_nothing_of_each_other_nor_of_the_sandbox() -> None:
@@ -483,32 +468,29 @@ def test_the_nouns_know_nothing_of_each_other_nor_of_the_sandbox() -> None:
     }
     allowed = {
         "config.py": {"infra.reading", "infra.checks", *settings},
-        "delegation.py": {"infra.config", "infra.lookup", "infra.outputs"},
+        "delegation.py": {"infra.config", "infra.lookup", "contract"},
         "lookup.py": {"infra.resolving"},
         "reading.py": {"infra.checks"},
         "checks.py": set(),
         "finding.py": set(),
         "providers.py": {"infra.config", "infra.access"},
+        "access.py": {"infra.config", "infra.balancer_kind", "infra.finding", "infra.fitness"},
+        "fitness.py": {"infra.config", "infra.balancer_kind", "infra.finding", "infra.kubectl"},
+        "kubectl.py": {"infra.kubeconfigs"},
+        "kubeconfigs.py": set(),
         "balancer_kind.py": set(),
         "ownership.py": set(),
-        # Other stacks import it alone.
-        "outputs.py": set(),
     }
+    kubeconfigs = {"infra.kubeconfigs", "infra.kubectl"}
     files = {each.relative_to(ROOT / "infra").as_posix(): each for each in (ROOT / "infra").rglob("*.py")}
     found = {name: imported(file.read_text()) for name, file in files.items()}
     allowed |= {each: {"infra.reading", "infra.checks", *settings} for each in found if "cluster_settings" in each}
-    access = {f"infra.access{each}" for each in ("", ".client", ".fitness")}
-    allowed |= {
-        each: {"infra.balancer_kind", "infra.config", "infra.finding", *access}
-        for each in found
-        if each.startswith("access/")
-    }
     for name in found:
         if name.startswith("cluster/"):
             # A driver may be a folder of modules; only the table of the drivers knows more than one.
             own = "infra.cluster." + ("" if name == "cluster/__init__.py" else Path(name).parts[1].removesuffix(".py"))
             inside = {each for modules in found.values() for each in modules if each.startswith(own)}
-            allowed[name] = {"infra.config", "infra.checks", "infra.outputs", *settings, *inside}
+            allowed[name] = {"infra.config", "infra.checks", "contract", *kubeconfigs, *settings, *inside}
     foreign = {
         name: modules - allowed.get(name, {"infra.balancer_kind", "infra.config", "infra.ownership"})
         for name, modules in found.items()

@@ -22,6 +22,7 @@ DOMAIN, CLUSTER = "dev.example.com", "useast1.dev.example.com"
 OWNED = {"Key": f"kubernetes.io/cluster/{CLUSTER}", "Value": "owned"}
 SERVICE = {"Key": "kubernetes.io/service-name", "Value": "default/ejemplo-django-service"}
 OTHER = {"Key": "kubernetes.io/service-name", "Value": "default/shop"}
+pytestmark = pytest.mark.usefixtures("kubectl")
 SECRET = "kubernetes:core/v1:Secret"
 
 
@@ -226,7 +227,7 @@ def test_a_cluster_that_does_not_answer_is_not_taken_for_an_empty_one(
     closed = cluster.kubeconfig().replace(cluster.url, "http://127.0.0.1:9")
     report = audit.audit(dataclasses.replace(traces, kubeconfig=closed, objects=ours))
     assert report.left == []
-    assert "127.0.0.1:9 refuses connections" in report.unseen[0]
+    assert "http://127.0.0.1:9 does not answer" in report.unseen[0]
     assert not report.clean
 
 

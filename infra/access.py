@@ -6,9 +6,10 @@ from typing import Any
 import pulumi
 from pulumi.dynamic import CheckFailure, CheckResult, CreateResult, DiffResult, Resource, ResourceProvider
 
-from infra.access import fitness
+from infra import fitness
 from infra.balancer_kind import BalancerKind
 from infra.config import Needs
+from infra.finding import Finding, State
 
 
 class ClusterAccess(pulumi.ComponentResource):
@@ -36,17 +37,21 @@ class _AccessProvider(ResourceProvider):
 
     serialize_as_secret_always = False  # nothing in it but its name
 
-    def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
+    def check(self, olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
         """Examine the cluster, and drop the kubeconfig: the state needs no other copy, nor a new one any step."""
         kubeconfig = news.pop("kubeconfig")
         # What is not known yet comes as an object of the SDK's.
         if not isinstance(kubeconfig, str):
             return CheckResult(news, [])
         needs = Needs(**{**news["needs"], "balancer": BalancerKind(news["needs"]["balancer"])})
-        # By no property: Pulumi would show its value.
-        return CheckResult(
-            news, [CheckFailure("", reason) for reason in fitness.bad(fitness.examine(kubeconfig, needs))]
-        )
+        failures = []
+        for each in fitness.look(kubeconfig, needs):
+            if each.bad and olds and _passes(each):
+                pulumi.log.warn(each.sentence())
+            elif each.bad:
+                # By no property: Pulumi would show its value.
+                failures.append(CheckFailure("", each.sentence()))
+        return CheckResult(news, failures)
 
     def create(self, props: dict[str, Any]) -> CreateResult:
         """Make nothing."""
@@ -55,6 +60,15 @@ class _AccessProvider(ResourceProvider):
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
         """Never differ: what changed is checked already."""
         return DiffResult(changes=False)
+
+
+def _passes(found: Finding) -> bool:
+    """Whether it is no reason to stop once something lives in the cluster, since the very `up` may mend it.
+
+    Who may reach the API and which nodes there are, the settings of a driver say. Whatever is to be changed in the
+    cluster fails by itself where it does not answer.
+    """
+    return found.check == "nodes" or (found.check == "cluster" and found.state is State.MISSING)
 
 
 class Checked(Resource, module="ejemplo-django", name="ClusterAccess"):
