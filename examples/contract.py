@@ -23,8 +23,8 @@ import pulumi
 import yaml
 
 from infra import outputs
-from ops import recorder
-from ops.recorder import Declared
+from tests import recorder
+from tests.recorder import Declared
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENT = Path("docs/outputs.md")

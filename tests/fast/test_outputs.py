@@ -16,9 +16,9 @@ from pulumi.runtime.stack import run_pulumi_func
 
 from examples import contract
 from infra import outputs
-from ops.recorder import NoMocks
 from tests.fast.graph import KUBECONFIG, ROOT, Graph, Secret
 from tests.fast.plugin_engine import packed, secret
+from tests.recorder import NoMocks
 
 STACK = "organization/ejemplo-django/dev"
 SECRET = "kubeconfig-token"
