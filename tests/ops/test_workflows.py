@@ -9,12 +9,12 @@ import pytest
 import typer
 import yaml
 
-from ops.cli import app
-from ops.engine import PROJECT
+from ops.__main__ import application
+from ops.command import PROJECT
 
 FILES = sorted((PROJECT / ".github").glob("*/**/*.yml"))
 WORKFLOWS = sorted((PROJECT / ".github/workflows").glob("*.yml"))
-COMMANDS: Any = typer.main.get_command(app)
+COMMANDS: Any = typer.main.get_command(application())
 
 
 def read(path: Path) -> dict[Any, Any]:
@@ -28,9 +28,7 @@ def triggers(workflow: dict[Any, Any]) -> set[str]:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_every_action_is_pinned_by_its_commit_and_says_its_version(path: Path) -> None:
-    used = re.findall(r"uses: (.+)", path.read_text())
-    assert used
-    for each in used:
+    for each in re.findall(r"uses: (.+)", path.read_text()):
         assert each.startswith("./") or re.fullmatch(r"[\w.-]+/[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", each), each
 
 
@@ -40,6 +38,7 @@ def test_a_job_has_the_rights_that_it_names_and_no_other(path: Path) -> None:
     assert workflow["permissions"] == {}
     for job in workflow["jobs"].values():
         assert job["permissions"]["contents"] == "read"
+        assert "secrets.KUBECONFIG" not in yaml.safe_dump(job)
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
@@ -59,15 +58,28 @@ def test_aws_is_never_entered_with_a_key(path: Path) -> None:
     assert not re.search(r"aws[-_](secret[-_])?access[-_]key", path.read_text(), re.IGNORECASE)
 
 
-def test_a_deployment_is_approved_alone_and_never_cancelled() -> None:
-    workflow = read(PROJECT / ".github/workflows/deploy.yml")
-    assert workflow["concurrency"] == {"group": "deploy-dev", "cancel-in-progress": False}
-    assert workflow["jobs"]["deploy"]["environment"] == "dev"
+def test_main_alone_is_deployed_after_its_check_and_an_approval_that_holds_no_lock() -> None:
+    stack = read(PROJECT / ".github/workflows/deploy.yml")["jobs"]["stack"]
+    assert stack["needs"] == "check"
+    assert "github.ref == 'refs/heads/main'" in stack["if"]
+    workflow = read(PROJECT / ".github/workflows/deploy-stack.yml")
+    approve, deploy = workflow["jobs"]["approve"], workflow["jobs"]["deploy"]
+    assert "concurrency" not in workflow.keys() | approve.keys()
+    assert approve["environment"] == "${{ inputs.stack }}-approval"
+    assert deploy["needs"] == "approve"
+    assert deploy["environment"] == "${{ inputs.stack }}"
+    assert deploy["concurrency"]["cancel-in-progress"] is False
+
+
+def test_the_embedded_cloud_sees_the_control_groups_of_the_machine_and_the_merge_queue_is_checked() -> None:
+    workflow = read(PROJECT / ".github/workflows/check.yml")
+    assert "--cgroupns=host" in workflow["jobs"]["test"]["container"]["options"]
+    assert {"pull_request", "merge_group", "workflow_call"} == triggers(workflow)
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
 def test_what_a_workflow_runs_is_there_with_the_options_that_it_gives(path: Path) -> None:
-    steps = [step for job in read(path)["jobs"].values() for step in job["steps"]]
+    steps = [step for job in read(path)["jobs"].values() for step in job.get("steps", ())]
     for line in "\n".join(step.get("run", "") for step in steps).splitlines():
         if "python -m ops " in line:
             name, *arguments = shlex.split(line.partition("python -m ops ")[2])
