@@ -33,12 +33,11 @@ class Provider(ResourceProvider):
             return ReadResult("id", {**props, "replicas": world.read()})
 
 class Thing(Resource):
-    def __init__(self, name, props, opts=None):
-        super().__init__(Provider(), name, props, opts)
+    pass
 
 config = pulumi.Config()
 image = config.get_object("image") or {}
-Thing("thing", {"replicas": config.require("replicas")})
+Thing(Provider(), "thing", {"replicas": config.require("replicas")})
 with open("built") as built:
     pulumi.export("image", f"registry.example.com/team/app@{image.get('digest') or built.read()}")
 pulumi.export("url", config.get("url"))

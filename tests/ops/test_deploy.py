@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import chain, repeat
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trustme
@@ -120,6 +121,7 @@ def test_the_way_back_is_the_last_image_that_was_visited_well_and_is_kept_until_
     pulumi.run("config", "set", "--stack", "dev", "url", site.url())
     pulumi.run("config", "set", "--stack", "dev", "--path", "image.tag", "v2")
     summary = tmp_path / "summary.md"
+    where: dict[str, Any] = {"authority": site.authority, "address": "127.0.0.1", "within": 0}
 
     def built(digit: str) -> str:
         (project / "built").write_text(digest := f"sha256:{digit * 64}")
@@ -127,15 +129,7 @@ def test_the_way_back_is_the_last_image_that_was_visited_well_and_is_kept_until_
 
     def deployed(digest: str = "") -> str:
         """What runs after a deployment, which must be well."""
-        deploy.run(
-            stack="dev",
-            digest=digest,
-            expect_version=True,
-            summary=summary,
-            authority=site.authority,
-            address="127.0.0.1",
-            within=0,
-        )
+        deploy.run(stack="dev", digest=digest, expect_version=True, summary=summary, **where)
         return str(pulumi.outputs("dev")["image"].partition("@")[2])
 
     good = built("1")
@@ -146,7 +140,7 @@ def test_the_way_back_is_the_last_image_that_was_visited_well_and_is_kept_until_
         site.answers = chain(repeat(GOOD, before), repeat((500, "")))
         with pytest.raises(OpsError) as failed:
             deployed()
-        why, todo = str(failed.value).splitlines()[1], str(failed.value).splitlines()[-1]
+        _, why, *_, todo = str(failed.value).splitlines()
         assert "it answered 500" in why
         assert todo == f"python -m ops deploy --stack dev --digest {good}"
         assert todo in summary.read_text()
