@@ -71,7 +71,7 @@ def examine(stack: str) -> Iterator[Finding]:
         return
     yield Finding(check="configuration", found=f"of the stack {stack}")
     yield docker(settings)
-    if (settings.get("registry") or {}).get("driver", "login") == "login":
+    if "server" in (settings.get("registry") or {}):
         yield registry(settings, stack)
     if called := _COMMANDS.get((settings.get("cluster") or {}).get("driver", "")):
         name, source = called
@@ -138,8 +138,9 @@ def registry(settings: Settings, stack: str) -> Finding:
     its = settings["registry"]
     server, user, fix = its.get("server"), its.get("username"), "pulumi config set --secret --path registry.password"
     try:
-        file = Path(its.get("passwordFile", "")).expanduser()
-        password = its.get("password") or (command.PROJECT / file).read_text(encoding="utf-8").strip()
+        if not (password := its.get("password", "")):
+            file = command.PROJECT / Path(its.get("passwordFile", "not set")).expanduser()
+            password = file.read_text(encoding="utf-8").strip()
         # The daemon that the context chose, which the other folder does not know.
         host = ended("docker", "context", "inspect", "--format", "{{.Endpoints.docker.Host}}").stdout.strip()
         with tempfile.TemporaryDirectory() as folder:
