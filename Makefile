@@ -3,13 +3,17 @@ PYTHON ?= python3
 VENV := .venv
 REQUIREMENTS := requirements-dev.txt requirements.txt constraints.txt ops/requirements.txt sandbox/requirements.txt app/requirements.txt
 
+# Where a stack's name decides what is destroyed, one that the shell exports is none: it has to be typed.
+TYPED_STACK := $(if $(filter command,$(firstword $(origin STACK))),$(STACK))
+
 .DEFAULT_GOAL := help
-.PHONY: help up down status preview test test-fast check pr-comment doctor new-stack open graph toolchain
+.PHONY: help up down status preview test test-fast check pr-comment doctor open toolchain
 
 help:  ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
 up: $(VENV)/.installed  ## start the embedded cloud and deploy the program on it; with DRIVER=eks, on a cluster of EKS'
+	@$(if $(TYPED_STACK),$(error `make up` is of the embedded cloud. For a stack of yours: pulumi up --stack $(TYPED_STACK)))
 	@$(VENV)/bin/python -m sandbox up $(if $(DRIVER),--driver $(DRIVER))
 
 preview: $(VENV)/.installed  ## show what `up` would do
@@ -19,19 +23,14 @@ status: $(VENV)/.installed  ## what runs, where, and what was healed
 	@$(VENV)/bin/python -m sandbox status
 
 down: $(VENV)/.installed  ## end the embedded cloud and remove all but the cache; with STACK=, destroy that stack and audit what is left
-	@$(if $(STACK),$(VENV)/bin/python -m ops down --stack $(STACK),$(VENV)/bin/python -m sandbox down)
+	@$(if $(TYPED_STACK),$(VENV)/bin/python -m ops down --stack $(TYPED_STACK),$(VENV)/bin/python -m sandbox down)
 
-doctor: $(VENV)/.installed  ## what STACK needs, what is missing, and the command that mends it
+doctor: $(VENV)/.installed  ## what STACK needs, what is wrong, and the command that fixes it
 	@$(VENV)/bin/python -m ops doctor --stack $(or $(STACK),dev)
-
-new-stack: $(VENV)/.installed  ## ask for what a new stack needs, and make it
-	@$(VENV)/bin/python -m ops new-stack $(if $(STACK),--stack $(STACK))
 
 open: $(VENV)/.installed  ## the site of STACK in the browser
 	@$(VENV)/bin/python -m ops open --stack $(or $(STACK),local)
 
-graph: $(VENV)/.installed  ## draw the program's dependency graph into docs/graph.svg
-	@$(VENV)/bin/python -m ops graph
 
 pr-comment: $(VENV)/.installed  ## the comment that a pull request would get, from a preview on the embedded cloud
 	@$(VENV)/bin/python -m sandbox start >&2

@@ -3,7 +3,7 @@
 import pulumi
 
 from contract import Outputs
-from infra import cluster, config, providers, registry
+from infra import cluster as clusters, config, providers, registry
 from infra.alias import Alias
 from infra.balancer import LoadBalancer
 from infra.certificate import Certificate
@@ -21,10 +21,10 @@ found = Delegation("zone", settings=settings.delegation, zone_id=zone.id, name_s
 in_world = pulumi.ResourceOptions.merge(in_aws, pulumi.ResourceOptions(depends_on=[found]))
 tls = Certificate("web", host=settings.host, given=settings.certificate_arn, zone_id=found.zone_id, opts=in_aws)
 state = StateBucket("state", domain=settings.domain, protect=settings.protect, opts=in_aws)
-kube = cluster.declare(settings.cluster, aws=settings.aws, bucket=state.name, zone_id=found.zone_id, opts=in_world)
+cluster = clusters.declare(settings.cluster, aws=settings.aws, bucket=state.name, zone_id=found.zone_id, opts=in_world)
 repository = registry.declare("registry", settings=settings.registry, protect=settings.protect, opts=in_aws)
 image = Image("app", build=settings.image, repository=repository.name, login=repository.login, tags=repository.tags)
-in_cluster = providers.in_cluster(kubeconfig=kube.kubeconfig, identifier=kube.name, needs=settings.needs)
+in_cluster = providers.in_cluster(kubeconfig=cluster.kubeconfig, identifier=cluster.name, needs=settings.needs)
 pull_secret = repository.pull_secret("regcred", opts=in_cluster)
 key = SecretKey("ejemplo-django-key", given=settings.app.secret_key, opts=in_cluster)
 workload = Workload(
@@ -36,14 +36,14 @@ workload = Workload(
     settings=settings.app,
     pull_secret=pull_secret,
     secret_key=key.name,
-    balancer=kube.balancer,
+    balancer=cluster.balancer,
     platform=settings.image.platform,
     opts=in_cluster,
 )
 balancer = LoadBalancer(
-    "web", kind=kube.balancer, app=workload.app, port=workload.port, certificate_arn=tls.arn, opts=in_cluster
+    "web", kind=cluster.balancer, app=workload.app, port=workload.port, certificate_arn=tls.arn, opts=in_cluster
 )
-Alias("web", zone_id=zone.id, host=settings.host, target=balancer.hostname, kind=kube.balancer, opts=in_aws)
+Alias("web", zone_id=zone.id, host=settings.host, target=balancer.hostname, kind=cluster.balancer, opts=in_aws)
 Outputs(
     hostname=balancer.hostname,
     url=pulumi.Output.concat("https://", settings.host, "/"),
@@ -51,8 +51,8 @@ Outputs(
     zone_id=zone.id,
     certificate_arn=tls.arn,
     state_store=pulumi.Output.concat("s3://", state.name),
-    cluster_name=pulumi.Output.from_input(kube.name),
-    kubeconfig=kube.kubeconfig,
+    cluster_name=pulumi.Output.from_input(cluster.name),
+    kubeconfig=cluster.kubeconfig,
     image=image.ref,
     namespace=pulumi.Output.from_input(settings.namespace),
     pull_secret=pull_secret,

@@ -8,7 +8,7 @@ A fence's info string says what its block is:
 - `console fails`: the same, and the last command is refused.
 - `console aws`: commands that need AWS. They are not run; they have to parse, and what they name has to exist.
 - a language and a path, `python infra/zone.py`: lines of that file, `…` for those left out.
-- a language of `DATA`, or `text` and what it is: not to be run.
+- a language of `DATA`, `mermaid`, or `text` and what it is: not to be run.
 """
 
 import re
@@ -33,7 +33,7 @@ PAGES = tuple(
 CONSOLE = ("console", "console fails", "console aws")
 DATA = ("json", "python", "yaml")
 """Languages of which a block may be an example that is in no file."""
-TEXTS = ("text diagram", "text layout")
+TEXTS = ("mermaid", "text diagram", "text layout")
 
 ANY = "…"
 """Stands for anything in what a page shows."""

@@ -2,8 +2,7 @@
 
 Every scenario is run by the real engine in a copy of the project, on a copy of the state of stack `local`, against
 the embedded cloud as it is. It only previews: nothing is changed, neither in the cloud nor in the stack. The
-recordings hold what a comment is made of, and nothing of the machine. The golden comments in tests/ops/golden/
-are to be read again after it: `python -m tests.record --golden` writes them from the recordings.
+recordings hold what a comment is made of, and nothing of the machine.
 """
 
 import json
@@ -11,7 +10,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -21,58 +19,35 @@ from typing import Any
 import yaml
 from moto.core.models import DEFAULT_ACCOUNT_ID
 
-from ops import comment, cost, drift, plan
-
 ROOT = Path(__file__).parents[1]
-RECORDINGS, GOLDEN = ROOT / "tests/ops/recordings", ROOT / "tests/ops/golden"
-PREVIEW = ("preview", "--json", "--show-sames")
+RECORDINGS = ROOT / "tests/ops/recordings"
 KEY = "this-is-the-key-of-the-recording-which-must-never-be-shown-1234"
-"""A secret that one scenario sets: the tests look for it in every recording and comment."""
+"""A secret that one scenario sets: the tests look for it in the recordings and comments."""
 
 State = dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scenario:
-    """What is different from what is deployed, and the command that is to find it."""
+    """What is different from what is deployed."""
 
     config: dict[str, Any] = field(default_factory=dict)
     """Of the project's own keys."""
     secrets: dict[str, str] = field(default_factory=dict)
     """By path."""
     program: Callable[[str], str] = lambda text: text
-    state: Callable[[State], State | None] = lambda state: state
-    """What the engine is made to remember; None for a stack that was never deployed."""
-    command: tuple[str, ...] = PREVIEW
 
 
 def _without_alias(program: str) -> str:
     return re.sub(r"^Alias\(.*\)\n", "", program, flags=re.MULTILINE)
 
 
-def _remembered_otherwise(state: State) -> State:
-    """As if somebody had changed the Deployment and the bucket, and deleted the budget, since the last `up`."""
-    for each in state["deployment"]["resources"]:
-        for properties in (each.get("inputs", {}), each.get("outputs", {})):
-            match each["type"].rsplit(":", 1)[-1]:
-                case "Deployment":
-                    properties["spec"]["replicas"] = 3
-                case "BucketVersioning":
-                    properties["versioningConfiguration"]["status"] = "Suspended"
-                case "PodDisruptionBudget":
-                    each["id"], properties["metadata"]["name"] = "default/gone", "gone"
-    return state
-
-
 SCENARIOS = {
-    "create": Scenario(state=lambda _: None),
-    "nothing": Scenario(),
     "update": Scenario(config={"image": {"base": "python:3.11-slim-bookworm", "tag": "v2"}, "app": {"replicas": 3}}),
     "replace": Scenario(config={"domain": "next.example.test"}),
     "delete": Scenario(program=_without_alias),
     "secret": Scenario(secrets={"app.secretKey": KEY}),
     "failure": Scenario(config={"image": {"tag": "latest"}, "app": {"replicas": 0}}),
-    "drift": Scenario(state=_remembered_otherwise, command=("refresh", "--preview-only", "--json")),
 }
 _KEPT = ("type", "custom", "parent", "inputs", "outputs")
 
@@ -95,36 +70,17 @@ def slim(recording: State) -> State:
 
 
 def main() -> None:
-    """Write the recordings, or with --golden the comments that follow from them."""
-    if "--golden" in sys.argv:
-        golden()
-        return
+    """Write the recordings."""
     exported = _pulumi(ROOT, "stack", "export", "--stack", "local").stdout
     with tempfile.TemporaryDirectory() as folder:
         for name, scenario in SCENARIOS.items():
-            printed = _run(Path(folder) / name, scenario, json.loads(exported))
+            printed = _run(Path(folder) / name, scenario, exported)
             written = json.dumps(slim(json.loads(printed)), indent=1, ensure_ascii=False)
             (RECORDINGS / f"{name}.json").write_text(written + "\n")
             print(name, len(written))
 
 
-def golden() -> None:
-    """Write the golden comments."""
-    for name in SCENARIOS:
-        (GOLDEN / f"{name}.md").write_text(rendered(name))
-
-
-def rendered(name: str) -> str:
-    """What is made of a recording: the comment, and of drift the issue."""
-    read = plan.read((RECORDINGS / f"{name}.json").read_text())
-    if name != "drift":
-        return comment.render(read, cost.table(), revision="0123456789abcdef")
-    found = drift.issue(read)
-    assert found is not None
-    return f"{found.title}\n\n{found.body}"
-
-
-def _run(project: Path, scenario: Scenario, exported: State) -> str:
+def _run(project: Path, scenario: Scenario, exported: str) -> str:
     project.mkdir()
     for name in ("contract", "infra", "app"):
         shutil.copytree(ROOT / name, project / name, ignore=shutil.ignore_patterns("__pycache__"))
@@ -138,14 +94,12 @@ def _run(project: Path, scenario: Scenario, exported: State) -> str:
         (project / name).mkdir()
     _pulumi(project, "stack", "init", "local")
     (project / "Pulumi.local.yaml").write_text(yaml.safe_dump(stack))
-    state = scenario.state(exported)
-    if state is not None:
-        (project / "state.json").write_text(json.dumps(state))
-        _pulumi(project, "stack", "import", "--stack", "local", "--file", "state.json")
+    (project / "state.json").write_text(exported)
+    _pulumi(project, "stack", "import", "--stack", "local", "--file", "state.json")
     for path, value in scenario.secrets.items():
         _pulumi(project, "config", "set", "--stack", "local", "--secret", "--path", path, stdin=value)
     # A preview that fails is recorded too.
-    return _pulumi(project, *scenario.command, "--stack", "local", check=False).stdout
+    return _pulumi(project, "preview", "--json", "--stack", "local", check=False).stdout
 
 
 def _pulumi(project: Path, *arguments: str, stdin: str = "", check: bool = True) -> subprocess.CompletedProcess[str]:

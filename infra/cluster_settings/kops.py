@@ -64,6 +64,8 @@ class KopsSettings:
     """The CIDRs that may reach the machines' SSH; empty for nobody."""
     container_registry: bool
     """Whether the machines' IAM role may pull from ECR."""
+    permissions_boundary: str | None
+    """The ARN of the policy that bounds the machines' IAM roles; None for no bounds."""
     apply: str
     """One of APPLY."""
     wait_minutes: int
@@ -90,6 +92,7 @@ def read(section: Section, *, region: str, domain: str, platform: str) -> KopsSe
         api_access=section.list_of_texts("apiAccess", checks.cidr, default=("0.0.0.0/0",)),
         ssh_access=section.list_of_texts("sshAccess", checks.cidr, default=()),
         container_registry=section.boolean("containerRegistry", default=True),
+        permissions_boundary=section.text_or_none("permissionsBoundary", _policy),
         apply=section.choice("apply", available=APPLY, default="reconcile"),
         wait_minutes=section.integer("waitMinutes", default=20, low=5, high=120),
         balancer=balancer.read(section),
@@ -129,6 +132,11 @@ def _kops_version(text: str) -> str | None:
     if not KOPS_OLDEST <= int(match[1]) <= KOPS_NEWEST:
         return f"a Kubernetes version that this driver supports: 1.{KOPS_OLDEST} to 1.{KOPS_NEWEST}"
     return None
+
+
+def _policy(text: str) -> str | None:
+    pattern = r"arn:aws[a-z-]*:iam::([0-9]{12}|aws):policy/[\w+=,.@/-]+"
+    return None if re.fullmatch(pattern, text) else "the ARN of an IAM policy: arn:aws:iam::...:policy/..."
 
 
 def _group_name(text: str) -> str | None:

@@ -17,8 +17,7 @@ from pathlib import Path
 import requests
 
 from sandbox.errors import SandboxError
-from sandbox.toolchain import aws_provider
-from sandbox.toolchain import build as builds
+from sandbox.toolchain import aws_provider, build as builds
 from sandbox.toolchain.aws_provider import WAIT as AWS_WAIT
 from sandbox.toolchain.download import Progress, architecture
 from sandbox.toolchain.tools import DOCKER_PLUGIN, ENGINE, GO, TOOLS, Tool

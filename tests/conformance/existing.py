@@ -5,8 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.conformance import api_server
-from tests.conformance import stack as stacks
+from tests.conformance import api_server, stack as stacks
 from tests.conformance.api_server import ApiServer
 from tests.conformance.stack import CLUSTER_WITH_WORK, WORK, Stack
 from tests.kops import world as aws

@@ -6,8 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.conformance import api_server
-from tests.conformance import stack as stacks
+from tests.conformance import api_server, stack as stacks
 from tests.conformance.api_server import ApiServer
 from tests.conformance.stack import BUCKET, CLUSTER_WITH_WORK, Stack
 from tests.kops import world as kops_world

@@ -12,8 +12,7 @@ from typing import Any
 
 import yaml
 
-from sandbox import environment as embedded
-from sandbox import toolchain
+from sandbox import environment as embedded, toolchain
 from tests.tools import engine
 
 BUCKET = "clusters.dev.example.com"

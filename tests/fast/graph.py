@@ -1,12 +1,10 @@
-"""The recorder of `ops`, and what only the tests of the program do with it."""
+"""The recorder, and what the tests of the program do with it."""
 
 import copy
 from collections.abc import Mapping
 from typing import Any
 
-from ops.engine import PROJECT as ROOT
-from ops.engine import project_name
-from ops.example import (
+from tests.example import (
     CERTIFICATE,
     DIGEST,
     ECR,
@@ -19,9 +17,7 @@ from ops.example import (
     Inputs,
     settings,
 )
-from ops.recorder import UNKNOWN, Declared, Graph, Secret, declare, plain, run, texts
-
-PROJECT = project_name()
+from tests.recorder import PROJECT, ROOT, UNKNOWN, Declared, Graph, Secret, declare, plain, run, texts
 
 __all__ = [
     "ABSENT",

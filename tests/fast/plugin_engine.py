@@ -16,8 +16,7 @@ from typing import Any
 import grpc
 from google.protobuf import empty_pb2, json_format, struct_pb2
 from pulumi.runtime import rpc
-from pulumi.runtime.proto import engine_pb2_grpc, provider_pb2_grpc
-from pulumi.runtime.proto import provider_pb2 as pb
+from pulumi.runtime.proto import engine_pb2_grpc, provider_pb2 as pb, provider_pb2_grpc
 
 ROOT = Path(__file__).parents[2]
 UNKNOWN = rpc.UNKNOWN

@@ -13,8 +13,7 @@ import pulumi
 import pytest
 import yaml
 
-from infra import cluster
-from infra import config as configuration
+from infra import cluster, config as configuration
 from infra.certificate import usable
 from infra.cluster.existing import KubeconfigError
 from infra.image import TagTakenError

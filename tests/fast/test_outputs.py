@@ -21,10 +21,10 @@ from pulumi.runtime import mocks, proto
 from pulumi.runtime.stack import run_pulumi_func
 
 import contract
-from ops import example, recorder
-from ops.recorder import Declared, NoMocks
+from tests import example, recorder
 from tests.fast.graph import KUBECONFIG, ROOT, Graph, Secret
 from tests.fast.plugin_engine import packed, secret
+from tests.recorder import Declared, NoMocks
 
 STACK = "organization/ejemplo-django/dev"
 SECRET = "kubeconfig-token"

@@ -12,8 +12,7 @@ from typing import Any
 
 import pytest
 
-from infra import checks
-from infra import config as configuration
+from infra import checks, config as configuration
 from infra.cluster.kops import command, manifests, plan
 from infra.cluster.kops.command import KopsError, NotFoundError
 from infra.cluster_settings.kops import ControlPlane
@@ -149,6 +148,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
         "cluster.name:",
         "beneath dev.example.com",
     ),
+    "the boundary is no policy": ({"permissionsBoundary": "machines"}, "cluster.permissionsBoundary:", "ARN of an IAM"),
     "the wait is too short": ({"waitMinutes": 1}, "cluster.waitMinutes:", "from 5 to 120"),
     "it has the key of another driver": (
         {"kubeconfigFile": "x"},
@@ -189,6 +189,7 @@ def test_the_manifests_are_the_same_for_the_same_settings_and_others_for_each_ot
         {"api_access": ("192.0.2.0/24",)},
         {"ssh_access": ("192.0.2.0/24",)},
         {"container_registry": False},
+        {"permissions_boundary": "arn:aws:iam::000000000000:policy/machines"},
         {"image": "ami-1"},
         {"network_cidr": "10.0.0.0/16"},
         {"cluster_cidr": "10.0.0.0/16"},

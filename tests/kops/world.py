@@ -153,6 +153,7 @@ def settings(**changes: Any) -> KopsSettings:
         "api_access": ("0.0.0.0/0",),
         "ssh_access": (),
         "container_registry": True,
+        "permissions_boundary": None,
         "apply": "reconcile",
         "wait_minutes": 5,
     }

@@ -1,38 +1,133 @@
-"""What the tests of the operations share."""
+"""What the tests of the operations share: a small project for the real pulumi, and doubles of tools."""
 
+import json
+import os
 import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
+import requests
 import yaml
 
-from ops import engine
-from tests.fast.graph import KUBECONFIG, ROOT
-from tests.tools import tools
+from ops import command, pulumi
+from tests.aws_server import aws_server
+from tests.recorder import PROJECT, ROOT
+from tests.tools import engine
 
-PASSPHRASE = "passphrase-of-the-tests"
+PROGRAM = """
+import pulumi
+from pulumi.dynamic import CreateResult, DiffResult, ReadResult, Resource, ResourceProvider
+
+class Provider(ResourceProvider):
+    def create(self, props):
+        return CreateResult("id", props)
+
+    def diff(self, id, olds, news):
+        return DiffResult(changes=olds["replicas"] != news["replicas"])
+
+    def read(self, id, props):
+        with open("world") as world:
+            return ReadResult("id", {**props, "replicas": world.read()})
+
+class Thing(Resource):
+    pass
+
+config = pulumi.Config()
+image = config.get_object("image") or {}
+Thing(Provider(), "thing", {"replicas": config.require("replicas")})
+with open("built") as built:
+    pulumi.export("image", f"registry.example.com/team/app@{image.get('digest') or built.read()}")
+pulumi.export("url", config.get("url"))
+"""
+"""A program of one resource, whose real counterpart is the file `world`; its image is what the file `built` says."""
 
 
 @pytest.fixture(scope="session")
-def pulumi() -> Path:
-    """The engine."""
-    return tools()["pulumi"]
+def binaries(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The engine, its language host and the plugins, in a folder."""
+    folder = tmp_path_factory.mktemp("engine") / "bin"
+    engine(folder)
+    return folder
 
 
 @pytest.fixture
-def project(pulumi: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A project, and an environment in which no other backend is."""
-    monkeypatch.setenv("PATH", f"{pulumi.parent}:{Path(sys.executable).parent}:/usr/bin:/bin")
-    monkeypatch.setenv("PULUMI_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("PULUMI_BACKEND_URL", f"file://{tmp_path}")
-    monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", PASSPHRASE)
+def project(binaries: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The project with its stack `dev`, in which the operations run, and no other backend."""
     folder = tmp_path / "project"
-    folder.mkdir()
-    # Without the program's runtime options, which name a virtual environment.
-    description = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())
-    (folder / "Pulumi.yaml").write_text(yaml.safe_dump(description | {"runtime": "python"}))
-    (folder / "app").mkdir()
-    (folder / "app" / "Dockerfile").touch()
-    (folder / "kubeconfig").write_text(KUBECONFIG)
-    monkeypatch.setattr(engine, "PROJECT", folder)
+    for each in (folder, tmp_path / "states", tmp_path / "path"):
+        each.mkdir()
+    for name, value in {
+        "PATH": f"{tmp_path / 'path'}:{binaries}:{os.environ['PATH']}",
+        "PULUMI_HOME": str(tmp_path / "home"),
+        "PULUMI_BACKEND_URL": f"file://{tmp_path / 'states'}",
+        "PULUMI_CONFIG_PASSPHRASE": "passphrase-of-the-tests",
+        "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+        "PYTHONPATH": str(ROOT),
+    }.items():
+        monkeypatch.setenv(name, value)
+    runtime = {"name": "python", "options": {"virtualenv": sys.prefix}}
+    (folder / "Pulumi.yaml").write_text(yaml.safe_dump({"name": PROJECT, "runtime": runtime}))
+    (folder / "__main__.py").write_text(PROGRAM)
+    (folder / "built").write_text(f"sha256:{'1' * 64}")
+    (folder / "world").write_text("2")
+    monkeypatch.setattr(command, "PROJECT", folder)
+    pulumi.run("stack", "init", "dev")
+    pulumi.run("config", "set", "replicas", "2", "--stack", "dev")
     return folder
+
+
+@dataclass(frozen=True)
+class Double:
+    """A tool that cannot run here (GitHub's `gh`; `docker` without a daemon): a script that writes down its calls."""
+
+    folder: Path
+    name: str
+
+    def answer(self, text: str, *, code: int = 0) -> None:
+        """What it prints from now on, on standard error when it fails, and the code it ends with."""
+        (self.folder / f"{self.name}.answer").write_text(json.dumps([text, code]))
+
+    def calls(self) -> list[dict[str, Any]]:
+        """The `arguments` and the `stdin` of each call."""
+        log = self.folder / f"{self.name}.log"
+        return [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
+
+
+SCRIPT = """#!{python}
+import json, sys
+with open("{folder}/{name}.log", "a") as log:
+    log.write(json.dumps({{"arguments": sys.argv[1:], "stdin": sys.stdin.read()}}) + "\\n")
+text, code = json.load(open("{folder}/{name}.answer"))
+print(text, file=sys.stderr if code else sys.stdout)
+sys.exit(code)
+"""
+
+
+@pytest.fixture
+def double(project: Path) -> Callable[[str], Double]:
+    """Put a double of the tool of that name on PATH."""
+
+    def put(name: str) -> Double:
+        folder = project.parent / "path"
+        (folder / name).write_text(SCRIPT.format(python=sys.executable, folder=folder, name=name))
+        (folder / name).chmod(0o755)
+        made = Double(folder=folder, name=name)
+        made.answer("")
+        return made
+
+    return put
+
+
+@pytest.fixture
+def aws(project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """An empty AWS on loopback that the stack `dev` is set to; its address."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    with aws_server() as address:
+        requests.post(f"{address}/moto-api/reset", timeout=5).raise_for_status()
+        for key, value in {"region": "us-east-1", "endpoint": address, "tags.stack": "dev"}.items():
+            pulumi.run("config", "set", "--stack", "dev", "--path", f"aws.{key}", value)
+        yield address

@@ -57,13 +57,16 @@ def stored_in(text: str, *, base: str) -> str:
 
 
 def _cluster(settings: KopsSettings, *, dns_zone: str | None) -> Manifest:
+    iam: Manifest = {"allowContainerRegistry": settings.container_registry, "legacy": False}
+    if settings.permissions_boundary:
+        iam["permissionsBoundary"] = settings.permissions_boundary
     spec: Manifest = {
         "api": {"loadBalancer": {"class": "Network", "type": "Public"}},
         "authorization": {"rbac": {}},
         "channel": "stable",
         "cloudProvider": "aws",
         "etcdClusters": [_etcd(settings, name) for name in ("main", "events")],
-        "iam": {"allowContainerRegistry": settings.container_registry, "legacy": False},
+        "iam": iam,
         # Without it whoever reaches a kubelet may run commands in its pods; kops asks for it in a warning.
         "kubelet": {"anonymousAuth": False},
         "kubernetesApiAccess": list(settings.api_access),
