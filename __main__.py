@@ -2,32 +2,32 @@
 
 import pulumi
 
-from infra import cluster as clusters
-from infra import config, providers, registry
+from infra import providers, registry
 from infra.alias import Alias
 from infra.balancer import LoadBalancer
 from infra.certificate import Certificate
+from infra.cluster import drivers
 from infra.delegation import Delegation
 from infra.image import Image
 from infra.key import SecretKey
 from infra.outputs import Outputs
+from infra.settings.load import load
 from infra.state import StateBucket
 from infra.workload import Workload
 from infra.zone import Zone
 
-settings = config.load()
+settings = load()
 in_aws = pulumi.ResourceOptions(provider=providers.aws_provider("aws", settings=settings.aws))
 zone = Zone("zone", domain=settings.domain, protect=settings.protect, opts=in_aws)
-found = Delegation("zone", settings=settings.delegation, zone_id=zone.id, name_servers=zone.name_servers, opts=in_aws)
+found = Delegation("zone", settings=settings.delegated, zone_id=zone.id, name_servers=zone.name_servers, opts=in_aws)
 in_world = pulumi.ResourceOptions.merge(in_aws, pulumi.ResourceOptions(depends_on=[found]))
 tls = Certificate("web", host=settings.host, given=settings.certificate_arn, zone_id=found.zone_id, opts=in_aws)
 state = StateBucket("state", domain=settings.domain, protect=settings.protect, opts=in_aws)
-cluster = clusters.declare(settings.cluster, aws=settings.aws, bucket=state.name, zone_id=found.zone_id, opts=in_world)
-repository = registry.declare("registry", settings=settings.registry, protect=settings.protect, opts=in_aws)
+cluster = drivers.declare(settings.cluster, aws=settings.aws, bucket=state.name, zone_id=found.zone_id, opts=in_world)
+repository = registry.declare(settings.registry, path=settings.image.repository, protect=settings.protect, opts=in_aws)
 image = Image("app", build=settings.image, repository=repository.name, login=repository.login, tags=repository.tags)
 in_cluster = providers.in_cluster(kubeconfig=cluster.kubeconfig, identifier=cluster.name, needs=settings.needs)
 pull_secret = repository.pull_secret("regcred", opts=in_cluster)
-key = SecretKey("ejemplo-django-key", given=settings.app.secret_key, opts=in_cluster)
 workload = Workload(
     "web",
     app="ejemplo-django",
@@ -36,7 +36,7 @@ workload = Workload(
     host=settings.host,
     settings=settings.app,
     pull_secret=pull_secret,
-    secret_key=key.name,
+    secret_key=SecretKey("ejemplo-django-key", given=settings.app.secret_key, opts=in_cluster).name,
     balancer=cluster.balancer,
     opts=in_cluster,
 )

@@ -9,8 +9,8 @@ from pulumi.dynamic import CreateResult, DiffResult, ReadResult, ResourceProvide
 from pulumi.runtime import invoke_async
 
 from infra import lookup
-from infra.config import DelegationSettings
 from infra.outputs import export_at_once
+from infra.settings.delegation import DelegationSettings
 
 Inputs = dict[str, Any]
 

@@ -1,6 +1,6 @@
 """The settings of a new stack: the program says what it misses, and is told, until it takes them.
 
-Which settings there are, what each must look like and which others it makes necessary is known to `infra.config`
+Which settings there are, what each must look like and which others it makes necessary is known to `infra.settings`
 alone. Here is only what is worth asking first, and what to propose.
 """
 
@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from infra.config import Settings
+from infra.settings.stack import Settings
 from ops import engine, settings, values
 from ops.errors import OpsError
 
@@ -69,7 +69,7 @@ def settle(given: Mapping[str, str], *, name: str, ask: Ask, secret: AskSecret) 
             draft = _with(draft, key, secrets[key])
         elif (fitting := _fitting(draft, key, secrets, name)) is not None:
             draft = fitting
-        elif key in given or what.startswith("unknown key"):
+        elif key in given or what.startswith("found an unknown key"):
             raise OpsError(f"--set {key}={given.get(key, '')}: {what}.")
         else:
             if what.startswith(_NO_SOURCE):
@@ -84,7 +84,7 @@ def settle(given: Mapping[str, str], *, name: str, ask: Ask, secret: AskSecret) 
 def _needed(draft: Config, secrets: Mapping[str, str], name: str) -> tuple[str, str] | None:
     """What the program misses or refuses next, and why; None when it takes it all."""
     problems = _problems(draft, secrets, name)
-    if unknown := [(key, what) for key, what in problems.items() if what.startswith("unknown key")]:
+    if unknown := [(key, what) for key, what in problems.items() if what.startswith("found an unknown key")]:
         return unknown[0]
     for key in FIRST:
         if key in problems or _found(draft, key) is None:

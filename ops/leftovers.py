@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from infra.access import client
-from infra.config import Aws
+from infra.settings.aws import Aws
 from ops import aws
 from ops.errors import OpsError
 from ops.traces import Traces

@@ -6,15 +6,18 @@ taken back when a later step fails or is interrupted.
 
 import os
 import sys
+from collections.abc import Callable
 from functools import partial
 from typing import Annotated
 
 import typer
 
-from infra.checks import Check
 from ops import engine, interview
 from ops import stack_making as new
 from ops.errors import OpsError
+
+Check = Callable[[str], str | None]
+"""Returns what was expected of a text, None when it is as expected."""
 
 PASSWORD = "REGISTRY_PASSWORD"  # noqa: S105  # the name of the variable
 """Environment variable: the registry's password, where nobody can be asked. It is never taken from the command line,

@@ -1,19 +1,19 @@
-"""A stack's settings outside of a Pulumi run, by the program's own rules: `infra.config` reads and checks them."""
+"""A stack's settings outside of a Pulumi run, by the program's own rules: `infra.settings` reads and checks them."""
 
 import asyncio
 import contextlib
 import contextvars
 import json
-import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 import pulumi
 from pulumi.runtime.settings import Settings as Runtime
 
-from infra import config
-from infra.cluster_settings import ClusterSettings
-from infra.cluster_settings.existing import ExistingSettings, StackOutput
+from infra.cluster.existing.settings import ExistingSettings, StackOutput
+from infra.settings.load import ConfigError, load
+from infra.settings.registry import LoginRegistry
+from infra.settings.stack import ClusterSettings, Settings
 from ops import engine
 from ops.errors import OpsError
 
@@ -21,10 +21,10 @@ from ops.errors import OpsError
 class RefusedError(OpsError):
     """The program does not accept the configuration."""
 
-    def __init__(self, message: str) -> None:
-        """Take the whole message of `infra.config`."""
-        super().__init__(message)
-        self.problems = dict(re.findall(r"^  - ([^:]+): (.*)$", message, flags=re.MULTILINE))
+    def __init__(self, error: ConfigError) -> None:
+        """Take what the program says."""
+        super().__init__(str(error))
+        self.problems = {each.key: f"found {each.found}, expected {each.expected}" for each in error.problems}
         """What is wrong by the path of its key, such as registry.server."""
 
 
@@ -33,7 +33,7 @@ class Stack:
     """A stack whose configuration the program accepts."""
 
     name: str
-    settings: config.Settings
+    settings: Settings
     values: Mapping[str, str] = field(repr=False)
     """As Pulumi hands them over: by whole keys, JSON for what is no text, secrets decrypted."""
     encrypted: Collection[str]
@@ -47,7 +47,7 @@ class Stack:
 def read(stack: str) -> Stack:
     """Read the stack's configuration, secrets decrypted.
 
-    Raises OpsError when pulumi cannot give it, or for what `infra.config` refuses.
+    Raises OpsError when pulumi cannot give it, or for what the program refuses.
     """
     said = engine.pulumi("config", "--json", "--show-secrets", "--stack", stack)
     given: dict[str, dict[str, str]] = json.loads(said)
@@ -64,32 +64,32 @@ def checked(values: Mapping[str, str], *, encrypted: Collection[str], stack: str
     Raises RefusedError with every problem, as `pulumi preview` would.
     """
 
-    async def load() -> Stack:
+    async def loaded() -> Stack:
         pulumi.runtime.configure(Runtime(project=engine.project_name(), stack=stack))
         pulumi.runtime.set_all_config(dict(values), list(encrypted))
-        settings = config.load()
-        cluster, registry = settings.cluster, settings.registry
+        settings = load()
+        registry = settings.registry
         return Stack(
             name=stack,
             settings=settings,
             values=values,
             encrypted=encrypted,
-            kubeconfig=await _kubeconfig(cluster),
-            password=str(await registry.password.future()) if isinstance(registry, config.LoginRegistry) else "",
+            kubeconfig=_kubeconfig(settings.cluster),
+            password=registry.secret.get_secret_value() if isinstance(registry, LoginRegistry) else "",
         )
 
     # A context and an event loop of its own: what the SDK keeps in them reaches nothing that comes after.
     try:
         with contextlib.chdir(engine.PROJECT):  # the paths of files are relative to the project
-            return contextvars.copy_context().run(asyncio.run, load())
-    except config.ConfigError as error:
-        raise RefusedError(str(error)) from error
+            return contextvars.copy_context().run(asyncio.run, loaded())
+    except ConfigError as error:
+        raise RefusedError(error) from error
 
 
-async def _kubeconfig(cluster: ClusterSettings) -> str | None:
+def _kubeconfig(cluster: ClusterSettings) -> str | None:
     if not isinstance(cluster, ExistingSettings):
         return None
-    given = cluster.kubeconfig
-    if isinstance(given, StackOutput):
-        return engine.pulumi("stack", "output", given.key, "--show-secrets", "--stack", given.stack)
-    return await given.future()
+    source = cluster.source
+    if isinstance(source, StackOutput):
+        return engine.pulumi("stack", "output", source.key, "--show-secrets", "--stack", source.stack)
+    return source.get_secret_value()

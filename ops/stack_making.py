@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import yaml
 
-from infra.config import Aws
+from infra.settings.aws import Aws
 from ops import engine, state_bucket
 from ops.errors import OpsError
 from ops.interview import Settled
@@ -21,7 +21,7 @@ from ops.interview import Settled
 PASSPHRASE = "PULUMI_CONFIG_PASSPHRASE"  # noqa: S105  # the name of the variable
 """Environment variable, pulumi's own: what secrets are encrypted with when the provider is `passphrase`."""
 
-_COMMENT = "# Made by `make new-stack`. Pulumi.yaml describes every key.\n"
+_COMMENT = "# Made by `make new-stack`. docs/configuration.md describes every key.\n"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from infra.config import Aws
+from infra.settings.aws import Aws
 from ops import aws
 from ops.errors import OpsError
 

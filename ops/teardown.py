@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from infra.config import Aws
+from infra.settings.aws import Aws
 from ops import audit, aws, engine, settings, traces
 from ops.errors import OpsError
 

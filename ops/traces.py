@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from infra.config import Aws
+from infra.settings.aws import Aws
 from ops import recorder, settings
 
 

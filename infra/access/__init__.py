@@ -8,7 +8,7 @@ from pulumi.dynamic import CheckFailure, CheckResult, CreateResult, DiffResult, 
 
 from infra.access import fitness
 from infra.balancer_kind import BalancerKind
-from infra.config import Needs
+from infra.settings.needs import Needs
 
 
 class ClusterAccess(pulumi.ComponentResource):

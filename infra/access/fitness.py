@@ -11,8 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from infra.access import client
 from infra.access.client import Client, ClientError
 from infra.balancer_kind import BalancerKind
-from infra.config import Needs
 from infra.finding import Finding, State
+from infra.settings.needs import Needs
 
 OLDEST = 30
 """The minor version of Kubernetes 1 that the program's objects need: preStop's `sleep`, by which a pod leaves without

@@ -12,14 +12,14 @@ from rich.markup import escape
 from rich.table import Table
 
 from infra.access import fitness
-from infra.config import EcrRegistry
 from infra.finding import Finding, State
+from infra.settings.registry import EcrRegistry
 from ops import settings
 from ops.doctor import cloud, images, machine
 from ops.errors import OpsError
 
 _SECRETS = ("registry.password", "cluster.kubeconfig", "app.secretKey")
-"""The keys whose values `infra.config` takes encrypted only."""
+"""The keys whose values the program takes encrypted only."""
 
 _COLOURS = {State.OK: "green", State.MISSING: "red", State.WRONG: "red", State.UNKNOWN: "yellow"}
 
@@ -62,7 +62,7 @@ def refused(error: OpsError, stack: str) -> Finding:
     check, found = "configuration", str(error)
     if isinstance(error, settings.RefusedError):
         key, what = next(iter(error.problems.items()))
-        if what.startswith("unknown key"):
+        if what.startswith("found an unknown key"):
             mend = f"pulumi config rm --stack {stack} --path {key}"
         else:
             secret = "--secret " if key in _SECRETS else ""
@@ -86,7 +86,7 @@ def _around(stack: settings.Stack) -> list[Finding]:
         lambda: [images.daemon(its.image)],
         lambda: [_registry(stack)],
         lambda: [cloud.identity(its.aws)],
-        lambda: [cloud.delegation(its.aws, its.delegation)],
+        lambda: [cloud.delegation(its.aws, its.delegated)],
         lambda: [machine.driver(its.cluster)],
         lambda: _cluster(stack),
     ]
@@ -98,7 +98,7 @@ def _registry(stack: settings.Stack) -> Finding:
     registry = stack.settings.registry
     if isinstance(registry, EcrRegistry):
         return images.ecr(stack.settings.aws)
-    return images.registry(registry, stack.password)
+    return images.registry(registry, stack.password, repository=stack.settings.image.repository)
 
 
 def _cluster(stack: settings.Stack) -> list[Finding]:

@@ -3,8 +3,9 @@
 from botocore.exceptions import NoCredentialsError
 
 from infra import lookup
-from infra.config import Aws, DelegationSettings
 from infra.finding import Finding, State
+from infra.settings.aws import Aws
+from infra.settings.delegation import DelegationSettings
 from ops import aws
 from ops.errors import OpsError
 

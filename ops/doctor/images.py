@@ -12,8 +12,10 @@ import requests
 from docker.context import ContextAPI
 from docker.errors import APIError, DockerException
 
-from infra.config import Aws, Image, LoginRegistry
 from infra.finding import Finding, State
+from infra.settings.aws import Aws
+from infra.settings.image import Image
+from infra.settings.registry import LoginRegistry
 from ops import aws
 from ops.errors import OpsError
 
@@ -62,11 +64,11 @@ def ecr(settings: Aws) -> Finding:
     return Finding(check="registry", state=State.OK, found=f"ECR at {given['proxyEndpoint'].partition('://')[2]}")
 
 
-def registry(settings: LoginRegistry, password: str) -> Finding:
+def registry(settings: LoginRegistry, password: str, *, repository: str) -> Finding:
     """Log in to the registry as a push does: by its API, or, where only the daemon reaches it, by the daemon."""
     mend = "pulumi config set --secret --path registry.password"
     try:
-        refused = _login(settings, password)
+        refused = _login(settings, password, repository)
         by = "its API"
     except requests.RequestException as error:
         try:
@@ -84,7 +86,7 @@ def registry(settings: LoginRegistry, password: str) -> Finding:
     return Finding(check="registry", state=State.OK, found=f"{settings.username} at {settings.server}, by {by}")
 
 
-def _login(settings: LoginRegistry, password: str) -> str | None:
+def _login(settings: LoginRegistry, password: str, repository: str) -> str | None:
     """Log in by HTTP; the reason when the registry refuses. Raises RequestException when it does not answer.
 
     The steps are those of the distribution specification: /v2/ says how to log in, Basic with the password, or
@@ -101,7 +103,7 @@ def _login(settings: LoginRegistry, password: str) -> str | None:
         answer = requests.get(url, auth=login, timeout=SECONDS)
     elif scheme.lower() == "bearer":
         asked = parse_keqv_list(parse_http_list(said))
-        scope = f"repository:{settings.repository}:pull,push"
+        scope = f"repository:{repository}:pull,push"
         answer = requests.get(
             asked["realm"],
             params={"service": asked.get("service", ""), "scope": scope},

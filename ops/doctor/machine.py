@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from importlib.metadata import Distribution, distributions
 from pathlib import Path
 
+from infra.cluster.eks.settings import EksSettings
 from infra.cluster.kops.command import unfit
-from infra.cluster_settings import ClusterSettings
-from infra.cluster_settings.eks import EksSettings
-from infra.cluster_settings.kops import KopsSettings
+from infra.cluster.kops.settings import KopsSettings
 from infra.finding import Finding, State
+from infra.settings.stack import ClusterSettings
 from ops import engine
 from ops.errors import OpsError
 

@@ -24,13 +24,15 @@ CLUSTER = f"""
 import pulumi
 import pulumi_aws as aws
 import pulumi_kubernetes as kubernetes
-from infra import cluster, config, providers
+from infra import providers
+from infra.cluster import drivers
+from infra.settings.load import load
 
-settings = config.load()
+settings = load()
 in_aws = pulumi.ResourceOptions(provider=providers.aws_provider("aws", settings=settings.aws))
 # Not the StateBucket: moto takes its policy, which is against plain http, for one against everybody.
 bucket = aws.s3.Bucket("state", bucket="{BUCKET}", opts=in_aws)
-made = cluster.declare(settings.cluster, aws=settings.aws, bucket=bucket.bucket, zone_id="Z", opts=in_aws)
+made = drivers.declare(settings.cluster, aws=settings.aws, bucket=bucket.bucket, zone_id="Z", opts=in_aws)
 pulumi.export("kubeconfig", made.kubeconfig)
 """
 """A program of a cluster as the driver of the configuration makes it."""

@@ -19,8 +19,8 @@ from pulumi.runtime import rpc
 
 from infra.access import _AccessProvider, fitness
 from infra.balancer_kind import BalancerKind
-from infra.config import Needs
 from infra.finding import Finding, State
+from infra.settings.needs import Needs
 from tests.fast.graph import Graph, Inputs
 
 NEEDS = Needs(

@@ -10,7 +10,7 @@ import boto3
 import pytest
 import requests
 
-from infra.config import Aws
+from infra.settings.aws import Aws
 from ops import audit, leftovers, teardown
 from ops.errors import OpsError
 from ops.leftovers import Left

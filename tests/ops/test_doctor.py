@@ -15,19 +15,21 @@ import boto3
 import pytest
 import requests
 import yaml
+from pydantic import SecretStr
 
-from infra.cluster_settings import eks as eks_settings
-from infra.cluster_settings import existing as existing_settings
-from infra.cluster_settings import kops as kops_settings
-from infra.cluster_settings.kops import KopsSettings
-from infra.config import Aws, DelegationSettings, Image, LoginRegistry
+from infra.cluster.eks.settings import EksNodeGroup, EksSettings
+from infra.cluster.existing.settings import ExistingSettings
+from infra.cluster.kops.settings import KopsSettings
 from infra.finding import Finding, State
-from infra.reading import Section
+from infra.settings.aws import Aws
+from infra.settings.delegation import DelegationSettings
+from infra.settings.image import Image, Platform
+from infra.settings.registry import LoginRegistry
 from ops import doctor, engine, settings
 from ops.doctor import cloud, images, machine
 from ops.errors import OpsError
 from tests.aws_server import aws_server
-from tests.fast.graph import ROOT, Inputs, changed
+from tests.fast.graph import ABSENT, ROOT, Inputs, changed
 from tests.loopback.name_servers import RESOLVER, Server, serving
 
 USER, PASSWORD = "ci", "correct horse"
@@ -141,12 +143,7 @@ def test_a_missing_language_host_is_named(project: Path, path: Path) -> None:
 def kops() -> KopsSettings:
     """The cluster of the stack `dev`."""
     config = yaml.safe_load((ROOT / "Pulumi.dev.yaml").read_text())["config"]["ejemplo-django:cluster"]
-    problems: list[str] = []
-    section = Section(config, problems=problems)
-    section.has("driver")
-    read = kops_settings.read(section, region="us-east-1", domain=DOMAIN, platform="linux/amd64")
-    assert problems == []
-    return read
+    return KopsSettings.model_validate_json(json.dumps(config))
 
 
 def test_each_driver_needs_its_own_command_and_kops_one_that_knows_the_kubernetes(path: Path) -> None:
@@ -155,15 +152,17 @@ def test_each_driver_needs_its_own_command_and_kops_one_that_knows_the_kubernete
     is_a(machine.driver(kops()), State.WRONG, found="1.31.0, which is too old", mend="kops-")
     command(path, "kops", "echo 1.36.1")
     assert machine.driver(kops()).state == State.OK
-    problems: list[str] = []
-    nodes = [{"name": "nodes", "machineType": "t3.medium", "min": 1, "max": 1}]
-    values = {"name": "c", "kubernetesVersion": "1.35", "zones": ["us-east-1a", "us-east-1b"], "nodes": nodes}
-    eks = eks_settings.read(Section(values, problems=problems), region="us-east-1", platform="linux/amd64")
-    assert problems == []
+    eks = EksSettings(
+        driver="eks",
+        name="c",
+        kubernetes_version="1.35",
+        zones=("us-east-1a", "us-east-1b"),
+        nodes=(EksNodeGroup(name="nodes", machine_type="t3.medium", min=1, max=1),),
+    )
     is_a(machine.driver(eks), State.MISSING, found="no `aws` on PATH", mend="AWS CLI")
     command(path, "aws", "echo")
     assert machine.driver(eks).state == State.OK
-    existing = existing_settings.ExistingSettings(name="c", kubeconfig=None)  # type: ignore[arg-type]  # not read
+    existing = ExistingSettings(driver="existing", name="c", kubeconfig_stack="organization/other/prod")
     assert machine.driver(existing).state == State.NOT_NEEDED
 
 
@@ -183,9 +182,13 @@ def refused(config: Inputs, tmp_path: Path) -> Finding:
     ("changes", "found", "mend"),
     [
         ({"domain": "localhost"}, 'domain: found "localhost"', "pulumi config set --stack dev --path domain"),
-        ({"namspace": "web"}, "did you mean 'namespace'", "pulumi config rm --stack dev --path namspace"),
         (
-            {"registry.passwordFile": "", "registry.password": "hunter2"},
+            {"namspace": "web"},
+            "namspace: found an unknown key, expected namespace",
+            "pulumi config rm --stack dev --path namspace",
+        ),
+        (
+            {"registry.passwordFile": ABSENT, "registry.password": "hunter2"},
             "registry.password",
             "set --stack dev --secret --path registry.password",
         ),
@@ -250,22 +253,16 @@ def closed() -> str:
         return f"127.0.0.1:{probe.getsockname()[1]}"
 
 
-def image(platform: str = "linux/amd64") -> Image:
-    return Image(tag="v1", base="debian:12", platform=platform, context="app", digest=None)
+def image(platform: Platform = "linux/amd64") -> Image:
+    return Image(base="debian:12", platform=platform, context=str(ROOT / "app"))
 
 
 def registry(server: str) -> LoginRegistry:
-    return LoginRegistry(
-        repository="team/app",
-        server=server,
-        username=USER,
-        email="ci@example.com",
-        password=None,  # type: ignore[arg-type]  # given apart
-    )
+    return LoginRegistry(server=server, username=USER, password=SecretStr("another"))
 
 
 def login(server: str, password: str) -> Finding:
-    return images.registry(registry(server), password)
+    return images.registry(registry(server), password, repository="team/app")
 
 
 def test_a_daemon_that_does_not_answer_is_named(closed: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,10 +4,10 @@ import json
 
 import pulumi
 
-from infra import checks, outputs
+from infra import outputs
 from infra.balancer_kind import BalancerKind
-from infra.cluster_settings.existing import ExistingSettings, StackOutput
-from infra.config import Aws
+from infra.cluster.existing.settings import ExistingSettings, StackOutput, kubeconfig_fault
+from infra.settings.aws import Aws
 
 
 class KubeconfigError(pulumi.RunError):
@@ -34,10 +34,11 @@ class ExistingCluster(pulumi.ComponentResource):
         """Hand on what the settings say, or another stack; nothing of AWS is needed for it."""
         super().__init__("ejemplo-django:infra:ExistingCluster", name, None, opts)
         self.name = settings.name
-        given = settings.kubeconfig
-        if isinstance(given, StackOutput):
-            given = _of_stack(given, opts=pulumi.ResourceOptions(parent=self))
-        self.kubeconfig = given
+        source = settings.source
+        if isinstance(source, StackOutput):
+            self.kubeconfig = _of_stack(source, opts=pulumi.ResourceOptions(parent=self))
+        else:
+            self.kubeconfig = pulumi.Output.secret(source.get_secret_value())
         self.balancer = settings.balancer
         self.register_outputs({"name": self.name, "kubeconfig": self.kubeconfig})
 
@@ -63,7 +64,7 @@ def _checked(value: object, source: StackOutput) -> str:
         )
     # Some programs export an object: as JSON it is a kubeconfig too.
     text = value if isinstance(value, str) else json.dumps(value)
-    if expected := checks.kubeconfig(text):
+    if expected := kubeconfig_fault(text):
         raise KubeconfigError(
             f"The output {source.key} of the stack {source.stack}, from which cluster.kubeconfigStack takes the "
             f"kubeconfig, is something else: expected {expected}. Name another output in cluster.kubeconfigOutput."
