@@ -3,7 +3,7 @@
 import pulumi
 
 from contract import Outputs
-from infra import cluster as clusters, config, providers, registry
+from infra import config, drivers, providers, registry
 from infra.alias import Alias
 from infra.balancer import LoadBalancer
 from infra.certificate import Certificate
@@ -17,12 +17,12 @@ from infra.zone import Zone
 settings = config.load()
 in_aws = pulumi.ResourceOptions(provider=providers.aws_provider("aws", settings=settings.aws))
 zone = Zone("zone", domain=settings.domain, protect=settings.protect, opts=in_aws)
-found = Delegation("zone", settings=settings.delegation, zone_id=zone.id, name_servers=zone.name_servers, opts=in_aws)
+found = Delegation("zone", settings=settings.delegated, zone_id=zone.id, name_servers=zone.name_servers, opts=in_aws)
 in_world = pulumi.ResourceOptions.merge(in_aws, pulumi.ResourceOptions(depends_on=[found]))
 tls = Certificate("web", host=settings.host, given=settings.certificate_arn, zone_id=found.zone_id, opts=in_aws)
 state = StateBucket("state", domain=settings.domain, protect=settings.protect, opts=in_aws)
-cluster = clusters.declare(settings.cluster, aws=settings.aws, bucket=state.name, zone_id=found.zone_id, opts=in_world)
-repository = registry.declare("registry", settings=settings.registry, protect=settings.protect, opts=in_aws)
+cluster = drivers.declare(settings.cluster, aws=settings.aws, bucket=state.name, zone_id=found.zone_id, opts=in_world)
+repository = registry.declare(settings.registry, path=settings.image.repository, protect=settings.protect, opts=in_aws)
 image = Image("app", build=settings.image, repository=repository.name, login=repository.login, tags=repository.tags)
 in_cluster = providers.in_cluster(kubeconfig=cluster.kubeconfig, identifier=cluster.name, needs=settings.needs)
 pull_secret = repository.pull_secret("regcred", opts=in_cluster)

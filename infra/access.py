@@ -8,8 +8,8 @@ from pulumi.dynamic import CheckFailure, CheckResult, CreateResult, DiffResult, 
 
 from infra import fitness
 from infra.balancer_kind import BalancerKind
-from infra.config import Needs
 from infra.finding import Finding, State
+from infra.settings.needs import Needs
 
 
 class ClusterAccess(pulumi.ComponentResource):

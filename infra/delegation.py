@@ -12,7 +12,7 @@ from pulumi.runtime.settings import get_monitor
 
 from contract import exported_name
 from infra import lookup
-from infra.config import DelegationSettings
+from infra.settings.delegation import DelegationSettings
 
 Inputs = dict[str, Any]
 

@@ -11,9 +11,9 @@ from typing import Any
 
 from infra import kubectl
 from infra.balancer_kind import BalancerKind
-from infra.config import Needs
 from infra.finding import Finding, State
 from infra.kubectl import Api, KubectlError
+from infra.settings.needs import Needs
 
 OLDEST = 30
 """The minor version of Kubernetes 1 that API server and kubelets must have: preStop's `sleep`, by which a pod leaves

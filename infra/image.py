@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pulumi
 import pulumi_docker as docker
 
-from infra import config
+from infra.settings import image as settings
 
 
 class TagTakenError(pulumi.RunError):
@@ -22,7 +22,7 @@ class Image(pulumi.ComponentResource):
         self,
         name: str,
         *,
-        build: config.Image,
+        build: settings.Image,
         repository: pulumi.Input[str],
         login: docker.RegistryArgsDict,
         tags: pulumi.Output[Mapping[str, str]] | None = None,

@@ -6,6 +6,7 @@ from typing import Any
 import pulumi
 import pulumi.dynamic
 import pulumi_kubernetes as kubernetes
+from pydantic import SecretStr
 
 
 class SecretKey(pulumi.ComponentResource):
@@ -19,14 +20,16 @@ class SecretKey(pulumi.ComponentResource):
     name: pulumi.Output[str]
     """The Secret's."""
 
-    def __init__(
-        self, name: str, *, given: pulumi.Output[str] | None, opts: pulumi.ResourceOptions | None = None
-    ) -> None:
+    def __init__(self, name: str, *, given: SecretStr | None, opts: pulumi.ResourceOptions | None = None) -> None:
         """Declare it with the key that is given, or with one made for it when that is None."""
         super().__init__("ejemplo-django:infra:SecretKey", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
 
-        value = given if given is not None else RandomKey(f"{name}-random", opts=child).value
+        value = (
+            pulumi.Output.secret(given.get_secret_value())
+            if given is not None
+            else RandomKey(f"{name}-random", opts=child).value
+        )
         secret = kubernetes.core.v1.Secret(
             # Also the first part of its name in the cluster.
             name,

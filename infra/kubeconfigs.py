@@ -38,7 +38,9 @@ def mistake(kubeconfig: str) -> str | None:
     context = current(kubeconfig)
     if _LEFT_OUT & {*_texts(context["user"]), *_texts(context["cluster"])}:
         return f"its credentials are left out, as `kubectl config view` does: give what `{RAW}` prints"
-    # kubectl would take http://localhost:8080 instead.
+    # kubectl would take http://localhost:8080 instead of either.
+    if not context["context"]:
+        return "it has no current-context that is one of its contexts"
     return None if context["cluster"].get("server") else "its current context names no cluster that has a server"
 
 

@@ -5,7 +5,8 @@ import pulumi_aws as aws
 import pulumi_kubernetes as kubernetes
 
 from infra.access import ClusterAccess
-from infra.config import Aws, Needs
+from infra.settings.aws import Aws
+from infra.settings.needs import Needs
 
 _SERVICES = (
     "acm",

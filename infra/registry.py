@@ -9,7 +9,7 @@ import pulumi_aws as aws
 import pulumi_docker as docker
 import pulumi_kubernetes as kubernetes
 
-from infra.config import EcrRegistry, LoginRegistry, RegistrySettings
+from infra.settings.registry import EcrRegistry, LoginRegistry, Registry as Settings
 
 _UNTAGGED_DAYS = 14
 """How long ECR keeps what no tag names: long enough for whoever pushed by digest to still look at it."""
@@ -29,25 +29,32 @@ class Repository(Protocol):
         """Declare what the cluster needs to pull; give the Secret's name, empty where the nodes need none."""
 
 
-def declare(
-    name: str, *, settings: RegistrySettings, protect: bool, opts: pulumi.ResourceOptions | None = None
-) -> Repository:
-    """Declare the repository with the driver that its settings are for; `protect` keeps one of ours from deletion."""
+def declare(settings: Settings, *, path: str, protect: bool, opts: pulumi.ResourceOptions | None = None) -> Repository:
+    """Declare the repository of that path with the driver that its settings are for.
+
+    `protect` keeps one of ours from deletion.
+    """
     driver: Callable[..., Repository] = {"login": LoginRepository, "ecr": EcrRepository}[settings.driver]
-    return driver(name, settings=settings, protect=protect, opts=opts)
+    return driver("registry", settings=settings, path=path, protect=protect, opts=opts)
 
 
 class LoginRepository:
     """Driver `login`: a registry that somebody else looks after, used with a user's name and password."""
 
     def __init__(
-        self, name: str, *, settings: LoginRegistry, protect: bool, opts: pulumi.ResourceOptions | None = None
+        self,
+        name: str,
+        *,
+        settings: LoginRegistry,
+        path: str,
+        protect: bool,
+        opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Hand on what the settings say; there is nothing to make."""
         self._settings = settings
-        self.name: pulumi.Input[str] = f"{settings.server}/{settings.repository}"
+        self.name: pulumi.Input[str] = f"{settings.server}/{path}"
         self.login = docker.RegistryArgsDict(
-            server=settings.server, username=settings.username, password=settings.password
+            server=settings.server, username=settings.username, password=_password(settings)
         )
         self.tags: pulumi.Output[Mapping[str, str]] | None = None
 
@@ -65,18 +72,14 @@ class RegistrySecret(pulumi.ComponentResource):
         """Declare it."""
         super().__init__("ejemplo-django:infra:RegistrySecret", name, None, opts)
 
-        login = pulumi.Output.json_dumps(
-            {
-                "auths": {
-                    registry.server: {
-                        "username": registry.username,
-                        "password": registry.password,
-                        "email": registry.email,
-                        "auth": pulumi.Output.concat(registry.username, ":", registry.password).apply(_base64),
-                    }
-                }
-            }
-        )
+        password = _password(registry)
+        entry = {
+            "username": registry.username,
+            "password": password,
+            **({"email": registry.email} if registry.email else {}),
+            "auth": pulumi.Output.concat(registry.username, ":", password).apply(_base64),
+        }
+        login = pulumi.Output.json_dumps({"auths": {registry.server: entry}})
         secret = kubernetes.core.v1.Secret(
             f"{name}-secret",
             metadata={"name": "regcred"},
@@ -96,14 +99,20 @@ class EcrRepository(pulumi.ComponentResource):
     """
 
     def __init__(
-        self, name: str, *, settings: EcrRegistry, protect: bool, opts: pulumi.ResourceOptions | None = None
+        self,
+        name: str,
+        *,
+        settings: EcrRegistry,
+        path: str,
+        protect: bool,
+        opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Declare it; unless protected, the repository is deleted with the images in it."""
         super().__init__("ejemplo-django:infra:EcrRepository", name, None, opts)
 
         repository = aws.ecr.Repository(
             f"{name}-repository",
-            name=settings.repository,
+            name=path,
             image_tag_mutability="IMMUTABLE",
             image_scanning_configuration={"scan_on_push": True},
             # ECR's own key and not one of KMS: who may pull is said in one place, the repository's rights.
@@ -155,6 +164,10 @@ _EXPIRE_UNTAGGED: Mapping[str, Any] = {
     },
     "action": {"type": "expire"},
 }
+
+
+def _password(registry: LoginRegistry) -> pulumi.Output[str]:
+    return pulumi.Output.secret(registry.secret.get_secret_value())
 
 
 def _base64(text: str) -> str:

@@ -4,8 +4,8 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 
 from infra.balancer_kind import BalancerKind
-from infra.config import App
 from infra.ownership import OURS
+from infra.settings.app import App
 
 _PORT = "ed-port"
 

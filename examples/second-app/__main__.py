@@ -4,18 +4,20 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 
 from contract import read
-from infra import config, providers
+from infra import providers
 from infra.alias import Alias
 from infra.balancer import LoadBalancer
 from infra.certificate import Certificate
 from infra.key import SecretKey
+from infra.settings.app import App
+from infra.settings.aws import Aws
 from infra.workload import Workload
 
 own = pulumi.Config()
 host = own.require("host")
 site = read(own.require("site"))
 
-amazon = config.Aws(region=own.require("region"), endpoint=None, tags={"project": "second-app"})
+amazon = Aws(region=own.require("region"), endpoint=None, tags={"project": "second-app"})
 in_aws = pulumi.ResourceOptions(provider=providers.aws_provider("aws", settings=amazon))
 cluster = kubernetes.Provider(
     "cluster",
@@ -35,7 +37,7 @@ workload = Workload(
     image=site.image,
     version="second",
     host=host,
-    settings=config.App(replicas=1, port=8000, debug=False, secret_key=None),
+    settings=App(replicas=1, port=8000, debug=False, secret_key=None),
     pull_secret=site.pull_secret,
     secret_key=key.name,
     opts=in_cluster,

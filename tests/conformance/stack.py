@@ -23,13 +23,13 @@ CLUSTER = f"""
 import pulumi
 import pulumi_aws as aws
 import pulumi_kubernetes as kubernetes
-from infra import cluster, config, providers
+from infra import config, drivers, providers
 
 settings = config.load()
 in_aws = pulumi.ResourceOptions(provider=providers.aws_provider("aws", settings=settings.aws))
 # Not the StateBucket: moto takes its policy, which is against plain http, for one against everybody.
 bucket = aws.s3.Bucket("state", bucket="{BUCKET}", opts=in_aws)
-made = cluster.declare(settings.cluster, aws=settings.aws, bucket=bucket.bucket, zone_id="Z", opts=in_aws)
+made = drivers.declare(settings.cluster, aws=settings.aws, bucket=bucket.bucket, zone_id="Z", opts=in_aws)
 pulumi.export("kubeconfig", made.kubeconfig)
 """
 """A program of a cluster as the driver of the configuration makes it."""

@@ -12,8 +12,8 @@ import yaml
 
 from infra import fitness, kubectl
 from infra.balancer_kind import BalancerKind
-from infra.config import Needs
 from infra.finding import Finding, State
+from infra.settings.needs import Needs
 from tests.conformance import api_server
 from tests.conformance.api_server import ApiServer
 

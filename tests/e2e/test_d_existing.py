@@ -16,8 +16,8 @@ import yaml
 
 from infra import fitness
 from infra.balancer_kind import BalancerKind
-from infra.config import Needs
 from infra.finding import Finding, State
+from infra.settings.needs import Needs
 from sandbox import addresses, pki
 from sandbox.layout import Layout
 from tests.e2e import cloud

@@ -4,6 +4,7 @@ tests/documents.py says what is a command. A page is run in the checkout's own p
 that whatever the page edits is gone with it; the sandbox and the virtual environment are the real ones.
 """
 
+import json
 import os
 import re
 import shlex
@@ -125,13 +126,18 @@ def real(words: list[str], stack: Stack, *, project: Path) -> None:
 
 
 def known(words: list[str], project: Path) -> None:
-    """Fail unless the project's Pulumi.yaml describes the setting."""
+    """Fail unless the project describes the setting: this one in its schema, another in its Pulumi.yaml."""
     key = next(word for word in words if not word.startswith("-"))
     name, *inner = re.split(r"[.\[]", key)
-    described = yaml.safe_load((project / "Pulumi.yaml").read_text())["config"]
+    if project == ROOT:
+        properties = json.loads((ROOT / "Pulumi.schema.json").read_text())["properties"]["config"]["properties"]
+        described = {each.partition(":")[2]: json.dumps(inside) for each, inside in properties.items()}
+    else:
+        given = yaml.safe_load((project / "Pulumi.yaml").read_text())["config"]
+        described = {each: inside["description"] for each, inside in given.items()}
     assert name in described, f"there is no setting {key}"
-    text = described[name]["description"]
-    assert all(re.search(rf"\b{each}\b", text) for each in inner if each.isalpha()), f"there is no setting {key}"
+    known = [each for each in inner if each.isalpha()]
+    assert all(re.search(rf"\b{each}\b", described[name]) for each in known), f"there is no setting {key}"
 
 
 def _project(page: str) -> Path:

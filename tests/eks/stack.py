@@ -13,11 +13,11 @@ from tests.eks.cloud import KEY, SECRET, Cloud
 
 _PROGRAM = """
 import pulumi
-from infra import cluster, config, providers
+from infra import config, drivers, providers
 
 settings = config.load()
 in_aws = pulumi.ResourceOptions(provider=providers.aws_provider("aws", settings=settings.aws))
-made = cluster.declare(settings.cluster, aws=settings.aws, bucket="none", zone_id="none", opts=in_aws)
+made = drivers.declare(settings.cluster, aws=settings.aws, bucket="none", zone_id="none", opts=in_aws)
 pulumi.export("kubeconfig", made.kubeconfig)
 """
 NAME = "useast1-dev"

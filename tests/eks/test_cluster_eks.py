@@ -6,16 +6,14 @@ tests/eks has the rest: `pulumi` itself on an AWS of loopback.
 import ipaddress
 import itertools
 import json
-import re
 from typing import Any
 
 import pytest
 import yaml
 
-from infra import config as configuration
 from infra.cluster.eks import network
-from infra.cluster_settings.eks_versions import ADDONS, NAMES
-from tests.fast.graph import ABSENT, UNKNOWN, Declared, Graph, Inputs, Secret, changed, declare, settings
+from infra.cluster.eks.versions import ADDONS, NAMES
+from tests.fast.graph import ABSENT, UNKNOWN, Declared, Graph, Inputs, Secret, changed, declare, refused, settings
 
 NAME = "useast1-dev"
 ADMIN = "arn:aws:iam::000000000000:role/team/ops"
@@ -41,106 +39,74 @@ def _graph(tmp_path_factory: pytest.TempPathFactory) -> Graph:
     return declare(config | {"cluster": CLUSTER | {"admins": [ADMIN]}})
 
 
-def refusal(config: Inputs) -> list[str]:
-    with pytest.raises(configuration.ConfigError) as refused:
-        declare(config)
-    assert "0 resources were declared before" in refused.value.__notes__
-    return re.findall(r"^  - (.*)$", str(refused.value), flags=re.MULTILINE)
-
-
 def without(group: Inputs, key: str) -> Inputs:
     return {name: value for name, value in group.items() if name != key}
 
 
-# A change of the cluster's keys, then what the one line of the refusal begins with and has in it.
-REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
-    "the name is missing": ({"name": ABSENT}, "cluster.name: found nothing", "useast1-dev"),
-    "the name has a dot, which EKS does not take": ({"name": "useast1.dev"}, "cluster.name:", "useast1-dev"),
-    "the name is too long to make others of": ({"name": "a" * 64}, "cluster.name:", "at most 63"),
-    "the version is missing": ({"kubernetesVersion": ABSENT}, "cluster.kubernetesVersion:", "two numbers"),
-    "the version is no text": ({"kubernetesVersion": 1.35}, "cluster.kubernetesVersion:", "in quotes"),
-    "the version has three numbers": ({"kubernetesVersion": "1.35.7"}, "cluster.kubernetesVersion:", "two numbers"),
-    "EKS has the version no more": ({"kubernetesVersion": "1.24"}, "cluster.kubernetesVersion:", "1.32, 1.33"),
-    "EKS has the version not yet": ({"kubernetesVersion": "1.99"}, "cluster.kubernetesVersion:", "1.36"),
-    "there is one zone": ({"zones": ["us-east-1a"]}, "cluster.zones:", "two zones or more"),
-    "there are no zones": ({"zones": []}, "cluster.zones: found []", "one or more"),
-    "a zone is of another region": ({"zones": ["us-east-1a", "eu-west-1a"]}, "cluster.zones[1]:", "of us-east-1"),
-    "a zone is there twice": ({"zones": ["us-east-1a", "us-east-1a"]}, "cluster.zones:", "once"),
-    "there are no node groups": ({"nodes": []}, "cluster.nodes:", "one or more objects"),
-    "a group's least is over its most": ({"nodes": [NODES | {"min": 5}]}, "cluster.nodes[0].min:", "which is 4"),
-    "a group's least is missing": ({"nodes": [without(NODES, "min")]}, "cluster.nodes[0].min:", "0 or more"),
-    "a group runs more than its most": (
-        {"nodes": [NODES | {"desired": 5}]},
-        "cluster.nodes[0].desired: found 5",
-        "2 and 4",
-    ),
-    "a group runs fewer than its least": ({"nodes": [NODES | {"desired": 1}]}, "cluster.nodes[0].desired:", "2 and 4"),
-    "a group's name is there twice": ({"nodes": [NODES, NODES]}, "cluster.nodes: found two groups", "each group"),
+# A change of the cluster's keys, then the key that is refused for it, and no other.
+REFUSED: dict[str, tuple[dict[str, Any], str]] = {
+    "the name is missing": ({"name": ABSENT}, "cluster.name"),
+    "the name has a dot, which EKS does not take": ({"name": "useast1.dev"}, "cluster.name"),
+    "the name is too long to make others of": ({"name": "a" * 64}, "cluster.name"),
+    "the version is missing": ({"kubernetesVersion": ABSENT}, "cluster.kubernetesVersion"),
+    "the version is no text": ({"kubernetesVersion": 1.35}, "cluster.kubernetesVersion"),
+    "the version has three numbers": ({"kubernetesVersion": "1.35.7"}, "cluster.kubernetesVersion"),
+    "EKS has the version no more": ({"kubernetesVersion": "1.24"}, "cluster.kubernetesVersion"),
+    "EKS has the version not yet": ({"kubernetesVersion": "1.99"}, "cluster.kubernetesVersion"),
+    "there is one zone": ({"zones": ["us-east-1a"]}, "cluster.zones"),
+    "there are no zones": ({"zones": []}, "cluster.zones"),
+    "a zone is of another region": ({"zones": ["us-east-1a", "eu-west-1a"]}, "cluster.zones[1]"),
+    "a zone is there twice": ({"zones": ["us-east-1a", "us-east-1a"]}, "cluster.zones"),
+    "there are no node groups": ({"nodes": []}, "cluster.nodes"),
+    "a group's least is over its most": ({"nodes": [NODES | {"min": 5}]}, "cluster.nodes[0].max"),
+    "a group's least is missing": ({"nodes": [without(NODES, "min")]}, "cluster.nodes[0].min"),
+    "a group runs more than its most": ({"nodes": [NODES | {"desired": 5}]}, "cluster.nodes[0].desired"),
+    "a group runs fewer than its least": ({"nodes": [NODES | {"desired": 1}]}, "cluster.nodes[0].desired"),
+    "a group's name is there twice": ({"nodes": [NODES, NODES]}, "cluster.nodes[1].name"),
     "a group's name leaves no room for Pulumi's own": (
         {"nodes": [NODES | {"name": "n" * 41}]},
-        "cluster.nodes[0].name:",
-        "at most 40",
+        "cluster.nodes[0].name",
     ),
-    "a group is in another zone": (
-        {"nodes": [NODES | {"zones": ["us-east-1b"]}]},
-        "cluster.nodes[0].zones[0]:",
-        "us-east-1a, us-east-1c",
-    ),
-    "a group's machines are none": ({"nodes": [NODES | {"machineType": "t3"}]}, "cluster.nodes[0].machineType:", "t3."),
+    "a group is in another zone": ({"nodes": [NODES | {"zones": ["us-east-1b"]}]}, "cluster.nodes[0].zones[0]"),
+    "a group's machines are none": ({"nodes": [NODES | {"machineType": "t3"}]}, "cluster.nodes[0].machineType"),
     "a group's machines cannot run the image": (
         {"nodes": [NODES | {"machineType": "t4g.medium"}]},
-        "cluster.nodes[0].machineType: found t4g.medium, which is linux/arm64",
-        "image.platform",
+        "cluster.nodes[0].machineType",
     ),
-    "a disk is too small for the machines' image": (
-        {"nodes": [NODES | {"diskGib": 8}]},
-        "cluster.nodes[0].diskGib:",
-        "from 20",
-    ),
-    "a group has an unknown key": ({"nodes": [NODES | {"size": 3}]}, "cluster.nodes[0].size: unknown key", "diskGib"),
-    "the networks overlap": (
-        {"serviceCidr": "10.0.128.0/20"},
-        "cluster.networkCidr: found 10.0.0.0/16",
-        "apart from serviceCidr, 10.0.128.0/20",
-    ),
-    "the network is none": ({"networkCidr": "10.0.0.0/33"}, "cluster.networkCidr:", "10.0.0.0/16"),
-    "the network is larger than AWS's": ({"networkCidr": "10.0.0.0/8"}, "cluster.networkCidr:", "/16 to /20"),
-    "its subnets would be too small": ({"networkCidr": "10.0.0.0/21"}, "cluster.networkCidr:", "/16 to /20"),
-    "the Services' network is public": ({"serviceCidr": "203.0.113.0/24"}, "cluster.serviceCidr:", "192.168.0.0/16"),
-    "the Services' network is too small": ({"serviceCidr": "172.20.0.0/25"}, "cluster.serviceCidr:", "/12 to /24"),
-    "the gateways are unknown": ({"nat": "per_zone"}, "cluster.nat:", "did you mean 'per-zone'?"),
-    "who reaches the API is no network": ({"apiAccess": ["office"]}, "cluster.apiAccess[0]:", "IPv4 network"),
-    "who reaches the API is an address": ({"apiAccess": ["192.0.2.7"]}, "cluster.apiAccess[0]:", "192.0.2.7/32"),
-    "who reaches the public API is private": (
-        {"apiAccess": ["10.0.0.0/8"]},
-        "cluster.apiAccess[0]:",
-        "public addresses",
-    ),
+    "a disk is too small for the machines' image": ({"nodes": [NODES | {"diskGib": 8}]}, "cluster.nodes[0].diskGib"),
+    "a group has an unknown key": ({"nodes": [NODES | {"size": 3}]}, "cluster.nodes[0].size"),
+    "the networks overlap": ({"serviceCidr": "10.0.128.0/20"}, "cluster.serviceCidr"),
+    "the network is none": ({"networkCidr": "10.0.0.0/33"}, "cluster.networkCidr"),
+    "the network is larger than AWS's": ({"networkCidr": "10.0.0.0/8"}, "cluster.networkCidr"),
+    "its subnets would be too small": ({"networkCidr": "10.0.0.0/21"}, "cluster.networkCidr"),
+    "the Services' network is public": ({"serviceCidr": "203.0.113.0/24"}, "cluster.serviceCidr"),
+    "the Services' network is too small": ({"serviceCidr": "172.20.0.0/25"}, "cluster.serviceCidr"),
+    "the gateways are unknown": ({"nat": "per_zone"}, "cluster.nat"),
+    "who reaches the API is no network": ({"apiAccess": ["office"]}, "cluster.apiAccess[0]"),
+    "who reaches the API is an address": ({"apiAccess": ["192.0.2.7"]}, "cluster.apiAccess[0]"),
+    "who reaches the public API is private": ({"apiAccess": ["10.0.0.0/8"]}, "cluster.apiAccess[0]"),
     "an administrator is a session": (
         {"admins": ["arn:aws:sts::000000000000:assumed-role/ops/me"]},
-        "cluster.admins[0]:",
-        "IAM user or role",
+        "cluster.admins[0]",
     ),
-    "an administrator is there twice": ({"admins": [ADMIN, ADMIN]}, "cluster.admins:", "once"),
-    "CloudWatch knows no such span": ({"logRetentionDays": 31}, "cluster.logRetentionDays: found 31", "30, 60"),
-    "the support is unknown": ({"support": "standard"}, "cluster.support:", "STANDARD, EXTENDED"),
-    "an add-on is unknown": ({"addons": {"vpc-cmi": "v1.0.0-eksbuild.1"}}, "cluster.addons.vpc-cmi:", "'vpc-cni'"),
-    "an add-on's version is none": ({"addons": {"coredns": "latest"}}, "cluster.addons.coredns:", "eksbuild"),
+    "an administrator is there twice": ({"admins": [ADMIN, ADMIN]}, "cluster.admins"),
+    "CloudWatch knows no such span": ({"logRetentionDays": 31}, "cluster.logRetentionDays"),
+    "the support is unknown": ({"support": "standard"}, "cluster.support"),
+    "an add-on is unknown": ({"addons": {"vpc-cmi": "v1.0.0-eksbuild.1"}}, "cluster.addons.vpc-cmi"),
+    "an add-on's version is none": ({"addons": {"coredns": "latest"}}, "cluster.addons.coredns"),
     "kube-proxy is of another Kubernetes": (
         {"addons": {"kube-proxy": "v1.34.6-eksbuild.13"}},
-        "cluster.addons.kube-proxy:",
-        "of Kubernetes 1.35",
+        "cluster.addons.kube-proxy",
     ),
-    "it has the key of another driver": ({"kubeconfigFile": "x"}, "cluster.kubeconfigFile: unknown key", "serviceCidr"),
+    "it has the key of another driver": ({"kubeconfigFile": "x"}, "cluster.kubeconfigFile"),
 }
 
 
 @pytest.mark.parametrize("case", REFUSED)
 def test_it_is_refused_when(eks: Inputs, case: str) -> None:
-    changes, begins, has = REFUSED[case]
-    (problem,) = refusal(changed(eks, {f"cluster.{key}": value for key, value in changes.items()}))
-    assert problem.startswith(begins)
-    assert has in problem
+    changes, key = REFUSED[case]
+    (problem,) = refused(changed(eks, {f"cluster.{key}": value for key, value in changes.items()}))
+    assert problem.key == key
 
 
 @pytest.mark.parametrize("version", ADDONS)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from infra.cluster_settings.eks_versions import ADDONS
+from infra.cluster.eks.versions import ADDONS
 from tests.eks import cloud as testing
 from tests.eks.cloud import Cloud
 from tests.eks.stack import NAME, NODES, Stack, stack

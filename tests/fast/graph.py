@@ -4,6 +4,9 @@ import copy
 from collections.abc import Mapping
 from typing import Any
 
+from infra.settings import schema
+from infra.settings.problems import Problem, RefusedError
+from infra.settings.stack import read
 from tests.example import (
     CERTIFICATE,
     DIGEST,
@@ -40,6 +43,7 @@ __all__ = [
     "changed",
     "declare",
     "plain",
+    "refused",
     "run",
     "settings",
     "texts",
@@ -48,6 +52,15 @@ __all__ = [
 
 ABSENT = object()
 """As the value of a change: take the key away."""
+
+
+def refused(config: Inputs, *secure: str, stack: str = f"{PROJECT}/test") -> tuple[Problem, ...]:
+    """What is wrong with a configuration, of which the values at these paths are encrypted."""
+    try:
+        read(config, encrypted=lambda place: schema.path(place) in secure, stack=stack)
+    except RefusedError as error:
+        return error.problems
+    return ()
 
 
 def changed(config: Inputs, changes: Mapping[str, Any]) -> Inputs:

@@ -7,16 +7,20 @@ import contextlib
 import inspect
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pulumi
 import pytest
 import yaml
 
-from infra import cluster, config as configuration
+from infra import drivers
 from infra.certificate import usable
-from infra.cluster.existing import KubeconfigError
+from infra.cluster.existing.cluster import KubeconfigError
 from infra.image import TagTakenError
+from infra.settings import schema
+from infra.settings.stack import Settings
 from tests.fast.graph import (
     ABSENT,
     CERTIFICATE,
@@ -261,7 +265,7 @@ def test_the_kubeconfig_of_another_stack_is_used_and_stays_secret(
     assert graph.exports["kubeconfig"] == given
 
 
-@pytest.mark.parametrize(("key", "said"), [("none", "has no output none"), ("url", "is something else")])
+@pytest.mark.parametrize(("key", "said"), [("none", "has no output none"), ("url", "cannot be used")])
 def test_a_stack_without_a_kubeconfig_is_named_with_the_key(config: Inputs, key: str, said: str) -> None:
     with pytest.raises(KubeconfigError) as refused:
         declare(
@@ -441,7 +445,16 @@ def test_without_an_endpoint_the_provider_is_left_to_aws(graph: Graph) -> None:
 
 
 def test_there_is_a_driver_for_every_word_that_the_configuration_takes() -> None:
-    assert set(cluster.DRIVERS) == set(configuration.DRIVERS)
+    described = schema.of(Settings)["properties"]
+    assert drivers.DRIVERS.keys() == schema.variants(described["cluster"]).keys()
+
+
+DRIVERS = ("eks", "existing", "kops")
+
+
+def module_of(path: str) -> str:
+    """The module in a file of infra/."""
+    return "infra." + path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
 
 
 def imported(source: str) -> set[str]:
@@ -459,42 +472,47 @@ def imported(source: str) -> set[str]:
 
 
 def test_the_nouns_know_nothing_of_each_other_nor_of_the_sandbox() -> None:
-    drivers = ("balancer", "eks", "eks_versions", "existing", "kops", "machines")
-    settings = {
-        "infra.balancer_kind",
-        "infra.cluster_settings",
-        *(f"infra.cluster_settings.{each}" for each in drivers),
-    }
+    files = {each.relative_to(ROOT / "infra").as_posix(): each for each in (ROOT / "infra").rglob("*.py")}
+    found = {name: imported(file.read_text()) for name, file in files.items()}
+    every = {module_of(name) for name in found}
+    settings = {each for each in every if each.startswith("infra.settings")}
+    shared = {"infra.balancer_kind", "infra.ownership", *settings} - {"infra.settings.stack"}
     allowed = {
-        "config.py": {"infra.reading", "infra.checks", *settings},
-        "delegation.py": {"infra.config", "infra.lookup", "contract"},
+        "config.py": {"infra.settings", *settings},
+        "delegation.py": {*shared, "infra.lookup", "contract"},
         "lookup.py": {"infra.resolving"},
-        "reading.py": {"infra.checks"},
-        "checks.py": set(),
         "finding.py": set(),
-        "providers.py": {"infra.config", "infra.access"},
-        "access.py": {"infra.config", "infra.balancer_kind", "infra.finding", "infra.fitness"},
-        "fitness.py": {"infra.config", "infra.balancer_kind", "infra.finding", "infra.kubectl"},
+        "providers.py": {*shared, "infra.access"},
+        "access.py": {*shared, "infra.finding", "infra.fitness"},
+        "fitness.py": {*shared, "infra.finding", "infra.kubectl"},
         "kubectl.py": {"infra.kubeconfigs"},
         "kubeconfigs.py": set(),
         "balancer_kind.py": set(),
         "ownership.py": set(),
     }
     kubeconfigs = {"infra.kubeconfigs", "infra.kubectl"}
-    files = {each.relative_to(ROOT / "infra").as_posix(): each for each in (ROOT / "infra").rglob("*.py")}
-    found = {name: imported(file.read_text()) for name, file in files.items()}
-    allowed |= {each: {"infra.reading", "infra.checks", *settings} for each in found if "cluster_settings" in each}
     for name in found:
         if name.startswith("cluster/"):
-            # A driver may be a folder of modules; only the table of the drivers knows more than one.
-            own = "infra.cluster." + ("" if name == "cluster/__init__.py" else Path(name).parts[1].removesuffix(".py"))
-            inside = {each for modules in found.values() for each in modules if each.startswith(own)}
-            allowed[name] = {"infra.config", "infra.checks", "contract", *kubeconfigs, *settings, *inside}
-    foreign = {
-        name: modules - allowed.get(name, {"infra.balancer_kind", "infra.config", "infra.ownership"})
-        for name, modules in found.items()
-    }
+            own = "infra.cluster." + Path(name).parts[1]
+            allowed[name] = {*shared, "contract", *kubeconfigs, *(each for each in every if each.startswith(f"{own}."))}
+            allowed[name] |= {own} | {each.rpartition(".")[0] for each in allowed[name]}
+        if name.startswith("settings/"):
+            allowed[name] = {"infra.settings", "infra.balancer_kind", *settings}
+    # All drivers are in one table, and their settings in one model.
+    allowed["drivers.py"] = {*shared, "infra.settings.stack", *(f"infra.cluster.{each}.cluster" for each in DRIVERS)}
+    allowed["settings/stack.py"] |= {f"infra.cluster.{each}.settings" for each in DRIVERS}
+    foreign = {name: modules - allowed.get(name, {"infra.settings", *shared}) for name, modules in found.items()}
     assert not any(foreign.values()), foreign
+
+
+def test_nothing_but_config_reads_the_configuration_and_no_settings_need_pulumi() -> None:
+    for file in (ROOT / "infra").rglob("*.py"):
+        source = file.read_text()
+        if file != ROOT / "infra" / "config.py":
+            assert not re.search(r"pulumi\.Config\(|pulumi\.runtime\.config\b", source), file
+    names = ["infra.settings.stack", "infra.settings.page", *(f"infra.cluster.{each}.settings" for each in DRIVERS)]
+    program = f"import sys, {', '.join(names)}; sys.exit('pulumi' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=False).returncode == 0
 
 
 def test_the_wiring_file_only_wires() -> None:

@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from infra import checks, config as configuration
 from infra.cluster.kops import command, manifests, plan
 from infra.cluster.kops.command import KopsError, NotFoundError
-from infra.cluster_settings.kops import ControlPlane
-from tests.fast.graph import ABSENT, KUBECONFIG, UNKNOWN, Graph, Inputs, Secret, changed, declare
+from infra.cluster.kops.settings import ControlPlane
+from infra.settings.machines import machine_platform
+from tests.fast.graph import ABSENT, KUBECONFIG, UNKNOWN, Graph, Inputs, Secret, changed, declare, refused
 from tests.kops import world as testing
 from tests.kops.world import NAME, World, group, rendered
 
@@ -35,135 +35,86 @@ def _kops(config: Inputs) -> Inputs:
     return config | {"cluster": CLUSTER}
 
 
-def refusal(config: Inputs) -> list[str]:
-    with pytest.raises(configuration.ConfigError) as refused:
-        declare(config)
-    assert "0 resources were declared before" in refused.value.__notes__
-    return re.findall(r"^  - (.*)$", str(refused.value), flags=re.MULTILINE)
-
-
 def test_nodes_that_may_not_pull_from_ecr_are_refused_where_the_image_is_there(kops: Inputs) -> None:
     deaf = changed(kops, {"cluster.containerRegistry": False})
     assert declare(deaf)
-    (problem,) = refusal(deaf | {"registry": {"driver": "ecr"}})
-    assert problem.startswith("cluster.containerRegistry: found false, expected true")
+    (problem,) = refused(deaf | {"registry": {"driver": "ecr"}})
+    assert problem.key == "cluster.containerRegistry"
     assert declare(kops | {"registry": {"driver": "ecr"}})
 
 
-# A change of the cluster's keys, then what the one line of the refusal begins with and has in it.
-REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
-    "the name has one label": ({"name": "dev"}, "cluster.name:", "DNS name"),
-    "the version is missing": (
-        {"kubernetesVersion": ABSENT},
-        "cluster.kubernetesVersion: found nothing",
-        "three numbers",
-    ),
-    "the version is no text": ({"kubernetesVersion": 1.35}, "cluster.kubernetesVersion:", "in quotes"),
-    "the version has two numbers": ({"kubernetesVersion": "1.35"}, "cluster.kubernetesVersion:", "three numbers"),
-    "the version has a v": ({"kubernetesVersion": "v1.35.7"}, "cluster.kubernetesVersion:", "three numbers"),
-    "the version is too old": ({"kubernetesVersion": "1.30.14"}, "cluster.kubernetesVersion:", "1.31 to 1.36"),
-    "the version is too new": ({"kubernetesVersion": "1.99.0"}, "cluster.kubernetesVersion:", "1.31 to 1.36"),
-    "there are no zones": ({"zones": []}, "cluster.zones: found []", "one or more"),
-    "the zones are a text": ({"zones": "us-east-1a"}, "cluster.zones:", "a list"),
-    "a zone is of another region": ({"zones": ["us-east-1a", "eu-west-1a"]}, "cluster.zones[1]:", "of us-east-1"),
-    "a zone is a region": ({"zones": ["us-east-1"]}, "cluster.zones[0]:", "of us-east-1"),
-    "a zone is there twice": ({"zones": ["us-east-1a", "us-east-1a"]}, "cluster.zones:", "once"),
-    "the control plane is of two": ({"controlPlane": {"count": 2}}, "cluster.controlPlane.count: found 2", "odd"),
-    "the control plane is of none": ({"controlPlane": {"count": 0}}, "cluster.controlPlane.count:", "from 1 to 7"),
-    "the control plane is of nine": ({"controlPlane": {"count": 9}}, "cluster.controlPlane.count:", "from 1 to 7"),
-    "the control plane is of spot machines": ({"controlPlane": {"spot": True}}, "cluster.controlPlane.spot:", "etcd"),
-    "the control plane is elsewhere": (
-        {"controlPlane": {"zones": ["us-east-1b"]}},
-        "cluster.controlPlane.zones[0]:",
-        "us-east-1a, us-east-1c",
-    ),
+# A change of the cluster's keys, then the key that is refused for it, and no other.
+REFUSED: dict[str, tuple[dict[str, Any], str]] = {
+    "the name has one label": ({"name": "dev"}, "cluster.name"),
+    "the version is missing": ({"kubernetesVersion": ABSENT}, "cluster.kubernetesVersion"),
+    "the version is no text": ({"kubernetesVersion": 1.35}, "cluster.kubernetesVersion"),
+    "the version has two numbers": ({"kubernetesVersion": "1.35"}, "cluster.kubernetesVersion"),
+    "the version has a v": ({"kubernetesVersion": "v1.35.7"}, "cluster.kubernetesVersion"),
+    "the version is too old": ({"kubernetesVersion": "1.30.14"}, "cluster.kubernetesVersion"),
+    "the version is too new": ({"kubernetesVersion": "1.99.0"}, "cluster.kubernetesVersion"),
+    "there are no zones": ({"zones": []}, "cluster.zones"),
+    "the zones are a text": ({"zones": "us-east-1a"}, "cluster.zones"),
+    "a zone is of another region": ({"zones": ["us-east-1a", "eu-west-1a"]}, "cluster.zones[1]"),
+    "a zone is a region": ({"zones": ["us-east-1"]}, "cluster.zones[0]"),
+    "a zone is there twice": ({"zones": ["us-east-1a", "us-east-1a"]}, "cluster.zones"),
+    "the control plane is of two": ({"controlPlane": {"count": 2}}, "cluster.controlPlane.count"),
+    "the control plane is of none": ({"controlPlane": {"count": 0}}, "cluster.controlPlane.count"),
+    "the control plane is of nine": ({"controlPlane": {"count": 9}}, "cluster.controlPlane.count"),
+    "the control plane is of spot machines": ({"controlPlane": {"spot": True}}, "cluster.controlPlane.spot"),
+    "the control plane is elsewhere": ({"controlPlane": {"zones": ["us-east-1b"]}}, "cluster.controlPlane.zones[0]"),
     "the control plane's machines are none": (
         {"controlPlane": {"machineType": "big"}},
-        "cluster.controlPlane.machineType:",
-        "t3.medium",
+        "cluster.controlPlane.machineType",
     ),
-    "the control plane has a misspelt key": ({"controlPlane": {"cout": 3}}, "cluster.controlPlane.cout:", "'count'"),
-    "there are no node groups": ({"nodes": []}, "cluster.nodes: found a list", "one or more objects"),
-    "the node groups are an object": ({"nodes": NODES}, "cluster.nodes: found an object", "a list"),
-    "a group's least is over its most": (
-        {"nodes": [NODES | {"min": 5}]},
-        "cluster.nodes[0].min: found 5",
-        "which is 4",
-    ),
+    "the control plane has a misspelt key": ({"controlPlane": {"cout": 3}}, "cluster.controlPlane.cout"),
+    "there are no node groups": ({"nodes": []}, "cluster.nodes"),
+    "the node groups are an object": ({"nodes": NODES}, "cluster.nodes"),
+    "a group's least is over its most": ({"nodes": [NODES | {"min": 5}]}, "cluster.nodes[0].max"),
     "a group's least is missing": (
         {"nodes": [{k: NODES[k] for k in ("name", "machineType", "max")}]},
-        "cluster.nodes[0].min: found nothing",
-        "0 or more",
+        "cluster.nodes[0].min",
     ),
-    "a group may have no machines": ({"nodes": [NODES | {"min": 0, "max": 0}]}, "cluster.nodes[0].max:", "1 or more"),
-    "a group's name is there twice": (
-        {"nodes": [NODES, NODES]},
-        "cluster.nodes: found two groups called 'nodes'",
-        "each",
-    ),
+    "a group may have no machines": ({"nodes": [NODES | {"min": 0, "max": 0}]}, "cluster.nodes[0].max"),
+    "a group's name is there twice": ({"nodes": [NODES, NODES]}, "cluster.nodes[1].name"),
     "a group is called as the control plane's": (
         {"nodes": [NODES | {"name": "control-plane-us-east-1a"}]},
-        "cluster.nodes[0].name:",
-        "without control-plane-",
+        "cluster.nodes[0].name",
     ),
-    "a group's name is no label": ({"nodes": [NODES | {"name": "My Nodes"}]}, "cluster.nodes[0].name:", "DNS label"),
-    "a group is in another zone": (
-        {"nodes": [NODES | {"zones": ["us-east-1d"]}]},
-        "cluster.nodes[0].zones[0]:",
-        "cluster.zones",
-    ),
-    "a group's machines are none": (
-        {"nodes": [NODES | {"machineType": "t3"}]},
-        "cluster.nodes[0].machineType:",
-        "t3.medium",
-    ),
+    "a group's name is no label": ({"nodes": [NODES | {"name": "My Nodes"}]}, "cluster.nodes[0].name"),
+    "a group is in another zone": ({"nodes": [NODES | {"zones": ["us-east-1d"]}]}, "cluster.nodes[0].zones[0]"),
+    "a group's machines are none": ({"nodes": [NODES | {"machineType": "t3"}]}, "cluster.nodes[0].machineType"),
     "a group's machines cannot run the image": (
         {"nodes": [NODES, NODES | {"name": "arm", "machineType": "t4g.medium"}]},
-        "cluster.nodes[1].machineType: found t4g.medium, which is linux/arm64",
-        "image.platform",
+        "cluster.nodes[1].machineType",
     ),
-    "spot is a text": ({"nodes": [NODES | {"spot": "yes"}]}, "cluster.nodes[0].spot:", "true or false"),
-    "a group has an unknown key": (
-        {"nodes": [NODES | {"size": 3}]},
-        "cluster.nodes[0].size: unknown key",
-        "expected one of",
-    ),
-    "the networks overlap": (
-        {"networkCidr": "100.100.0.0/16"},
-        "cluster.networkCidr: found 100.100.0.0/16",
-        "apart from clusterCidr, 100.64.0.0/10",
-    ),
-    "the network is none": ({"networkCidr": "10.0.0.0/33"}, "cluster.networkCidr:", "10.0.0.0/16"),
-    "the network has host bits": ({"networkCidr": "10.0.0.1/16"}, "cluster.networkCidr:", "10.0.0.0/16"),
-    "the network is larger than AWS's": ({"networkCidr": "10.0.0.0/8"}, "cluster.networkCidr:", "/16 to /22"),
-    "the network is too small for the zones": ({"networkCidr": "10.0.0.0/24"}, "cluster.networkCidr:", "/16 to /22"),
-    "nobody reaches the API": ({"apiAccess": []}, "cluster.apiAccess: found []", "one or more"),
-    "who reaches the API is an address": ({"apiAccess": ["192.0.2.7"]}, "cluster.apiAccess[0]:", "192.0.2.7/32"),
-    "who reaches SSH is no network": ({"sshAccess": ["office"]}, "cluster.sshAccess[0]:", "10.0.0.0/16"),
-    "the pod network is unknown": ({"networking": "weave"}, "cluster.networking:", "cilium"),
-    "the topology is unknown": ({"topology": "privat"}, "cluster.topology:", "did you mean 'private'?"),
-    "how it is applied is unknown": ({"apply": "roll"}, "cluster.apply:", "reconcile, update-only, manual"),
+    "spot is a text": ({"nodes": [NODES | {"spot": "yes"}]}, "cluster.nodes[0].spot"),
+    "a group has an unknown key": ({"nodes": [NODES | {"size": 3}]}, "cluster.nodes[0].size"),
+    "the networks overlap": ({"networkCidr": "100.100.0.0/16"}, "cluster.clusterCidr"),
+    "the network is none": ({"networkCidr": "10.0.0.0/33"}, "cluster.networkCidr"),
+    "the network has host bits": ({"networkCidr": "10.0.0.1/16"}, "cluster.networkCidr"),
+    "the network is larger than AWS's": ({"networkCidr": "10.0.0.0/8"}, "cluster.networkCidr"),
+    "the network is too small for the zones": ({"networkCidr": "10.0.0.0/24"}, "cluster.networkCidr"),
+    "nobody reaches the API": ({"apiAccess": []}, "cluster.apiAccess"),
+    "who reaches the API is an address": ({"apiAccess": ["192.0.2.7"]}, "cluster.apiAccess[0]"),
+    "who reaches SSH is no network": ({"sshAccess": ["office"]}, "cluster.sshAccess[0]"),
+    "the pod network is unknown": ({"networking": "weave"}, "cluster.networking"),
+    "the topology is unknown": ({"topology": "privat"}, "cluster.topology"),
+    "how it is applied is unknown": ({"apply": "roll"}, "cluster.apply"),
     "the name is outside of the zone that has its records": (
         {"dns": "public", "name": "useast1.example.org"},
-        "cluster.name:",
-        "beneath dev.example.com",
+        "cluster.dns",
     ),
-    "the boundary is no policy": ({"permissionsBoundary": "machines"}, "cluster.permissionsBoundary:", "ARN of an IAM"),
-    "the wait is too short": ({"waitMinutes": 1}, "cluster.waitMinutes:", "from 5 to 120"),
-    "it has the key of another driver": (
-        {"kubeconfigFile": "x"},
-        "cluster.kubeconfigFile: unknown key",
-        "kubernetesVersion",
-    ),
+    "the boundary is no policy": ({"permissionsBoundary": "machines"}, "cluster.permissionsBoundary"),
+    "the wait is too short": ({"waitMinutes": 1}, "cluster.waitMinutes"),
+    "it has the key of another driver": ({"kubeconfigFile": "x"}, "cluster.kubeconfigFile"),
 }
 
 
 @pytest.mark.parametrize("case", REFUSED)
 def test_it_is_refused_when(kops: Inputs, case: str) -> None:
-    changes, begins, has = REFUSED[case]
-    (problem,) = refusal(changed(kops, {f"cluster.{key}": value for key, value in changes.items()}))
-    assert problem.startswith(begins)
-    assert has in problem
+    changes, key = REFUSED[case]
+    (problem,) = refused(changed(kops, {f"cluster.{key}": value for key, value in changes.items()}))
+    assert problem.key == key
 
 
 # The manifests.
@@ -345,4 +296,4 @@ def test_what_kops_adds_to_a_spec_is_no_change_and_what_it_lacks_is() -> None:
 
 @pytest.mark.parametrize(("machine", "platform"), [("m7gd.large", "arm64"), ("g4dn.xlarge", "amd64")])
 def test_the_platform_of_the_nodes_follows_from_their_machines(machine: str, platform: str) -> None:
-    assert checks.machine_platform(machine) == f"linux/{platform}"
+    assert machine_platform(machine) == f"linux/{platform}"

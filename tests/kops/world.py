@@ -18,8 +18,8 @@ import yaml
 
 from infra.balancer_kind import BalancerKind
 from infra.cluster.kops import command, manifests
-from infra.cluster_settings.kops import ControlPlane, KopsSettings
-from infra.cluster_settings.machines import NodeGroup
+from infra.cluster.kops.settings import ControlPlane, KopsSettings
+from infra.settings.machines import NodeGroup
 from tests.aws_server import aws_server
 
 ROOT = Path(__file__).parents[2]
@@ -138,6 +138,7 @@ def installed() -> bool:
 def settings(**changes: Any) -> KopsSettings:
     """The settings of a small cluster."""
     given: dict[str, Any] = {
+        "driver": "kops",
         "name": NAME,
         "kubernetes_version": "1.35.7",
         "zones": ("us-east-1c",),

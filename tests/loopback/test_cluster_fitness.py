@@ -25,8 +25,8 @@ from pulumi.runtime import rpc
 from infra import fitness, kubeconfigs, kubectl
 from infra.access import _AccessProvider
 from infra.balancer_kind import BalancerKind
-from infra.config import Needs
 from infra.finding import Finding, State
+from infra.settings.needs import Needs
 from tests.fast.graph import Graph, Inputs
 
 pytestmark = pytest.mark.usefixtures("kubectl")

@@ -6,7 +6,7 @@ import pulumi
 import pulumi_aws as aws
 
 from infra.cluster.eks.roles import ServiceRole, partition
-from infra.cluster_settings.eks import EksSettings
+from infra.cluster.eks.settings import EksSettings
 
 LOGS = ("api", "audit", "authenticator", "controllerManager", "scheduler")
 """All the kinds that EKS has."""

@@ -29,7 +29,7 @@ class Network(pulumi.ComponentResource):
         nat: str,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """Declare it; `nat` is one of `cluster_settings.eks.NAT`."""
+        """Declare it; `nat` is as in the settings of the driver."""
         super().__init__("ejemplo-django:infra:EksNetwork", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         # `shared`: Kubernetes may use them for its balancers and must leave them when the cluster goes.

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 import pulumi
 import pulumi_aws as aws
 
-from infra import checks
 from infra.cluster.eks.roles import ServiceRole
-from infra.cluster_settings.eks import EksNodeGroup
+from infra.cluster.eks.settings import EksNodeGroup
+from infra.settings.machines import machine_platform
 
 AMI_TYPES = {"linux/amd64": "AL2023_x86_64_STANDARD", "linux/arm64": "AL2023_ARM_64_STANDARD"}
 """EKS' own images of Amazon Linux 2023, by platform."""
@@ -104,7 +104,7 @@ class Nodes(pulumi.ComponentResource):
             version=version,
             node_role_arn=role_arn,
             subnet_ids=subnet_ids,
-            ami_type=AMI_TYPES[checks.machine_platform(group.machine_type)],
+            ami_type=AMI_TYPES[machine_platform(group.machine_type)],
             instance_types=[group.machine_type],
             capacity_type="SPOT" if group.spot else "ON_DEMAND",
             scaling_config=aws.eks.NodeGroupScalingConfigArgs(

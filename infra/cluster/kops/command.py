@@ -15,7 +15,7 @@ from typing import Any
 import pulumi
 
 from infra.cluster.kops import manifests
-from infra.cluster_settings.kops import KOPS_OLDEST
+from infra.cluster.kops.settings import KOPS_OLDEST
 
 _RELEASES = "https://github.com/kubernetes/kops/releases"
 _MISSING = r"cluster not found \"|Cluster\S* \"[^\"]+\" (was )?not found|no InstanceGroup objects found|NoSuchBucket"

@@ -7,8 +7,8 @@ from typing import Any
 
 import yaml
 
-from infra.cluster_settings.kops import KopsSettings
-from infra.cluster_settings.machines import NodeGroup
+from infra.cluster.kops.settings import KopsSettings
+from infra.settings.machines import NodeGroup
 
 Manifest = dict[str, Any]
 

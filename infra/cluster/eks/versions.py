@@ -6,12 +6,14 @@ goes on offering what it once offered, so an old pin still installs; what there 
 """
 
 from collections.abc import Mapping
+from typing import Literal, get_args
 
 ON_EVERY_NODE = ("vpc-cni", "kube-proxy", "eks-pod-identity-agent")
 """The add-ons that run on each machine: without them it is never ready, so they are there before the first."""
 
-NAMES = (*ON_EVERY_NODE, "coredns", "metrics-server")
+Name = Literal["vpc-cni", "kube-proxy", "eks-pod-identity-agent", "coredns", "metrics-server"]
 """The add-ons of every cluster, by EKS' names."""
+NAMES: tuple[Name, ...] = get_args(Name)
 
 # These have one version for all versions of Kubernetes that EKS supports.
 _SAME = {

@@ -1,0 +1,1 @@
+"""Driver `existing`: a cluster that somebody else looks after."""

@@ -1,0 +1,107 @@
+"""Where the image is pushed to and pulled from; a class for each driver."""
+
+import re
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Discriminator, SecretStr, Tag, ValidationInfo, WithJsonSchema, field_validator
+
+from infra.settings.section import Section, expected, refused
+from infra.settings.values import FROM_FILE, HOST, NOT_EMPTY
+
+_DOCKER_HUB = ("hub.docker.com", "index.docker.io", "registry-1.docker.io", "registry.hub.docker.com")
+"""What Docker Hub is called elsewhere: its site, the key of its login, and the hosts of its API."""
+
+
+def _is_server(text: str) -> bool:
+    """Say whether Docker takes the first part of an image's name for a server, and not for a part of the path.
+
+    It does for a name with a dot or a port, and for localhost (splitDockerDomain in github.com/distribution/reference).
+    """
+    match = re.fullmatch(rf"(?P<host>{HOST})(:(?P<port>[0-9]{{1,5}}))?", text)
+    if not match:
+        return False
+    if match["port"]:
+        return 1 <= int(match["port"]) <= 65535
+    return "." in text or text == "localhost"
+
+
+def _server(text: str) -> str:
+    parts = urlsplit(text.lower() if "://" in text else f"//{text.lower()}")
+    if parts.netloc in _DOCKER_HUB:
+        raise refused("docker.io, which is what Docker Hub is called in an image's name")
+    if _is_server(text):
+        return text
+    if not _is_server(parts.netloc):
+        raise refused("")
+    if parts.scheme:
+        raise refused(f"the host alone, {parts.netloc}, without {parts.scheme}://")
+    if path := parts.path.strip("/"):
+        raise refused(f"the host alone, {parts.netloc}; {path} is the beginning of image.repository")
+    raise refused(f"the host in lower case, {parts.netloc}")
+
+
+Server = Annotated[
+    str, expected("a host with a dot or a port such as registry.example.com:5000"), AfterValidator(_server)
+]
+# RFC 7617: in the header that carries both, the first colon ends the user's name.
+Username = Annotated[str, expected("a user's name without spaces or colons", pattern=r"^[^\s:]+$")]
+Email = Annotated[str, expected("an e-mail address such as ops@example.com", pattern=rf"^[^\s@]+@{HOST}$")]
+PasswordFile = Annotated[
+    SecretStr,
+    FROM_FILE,
+    NOT_EMPTY,
+    WithJsonSchema({"type": "string", "errorMessage": "the path of a file with the password"}),
+]
+
+
+class LoginRegistry(Section):
+    """Driver `login`: any registry, with a user and a password."""
+
+    driver: Literal["login"] = "login"
+    """Any registry."""
+    server: Server
+    """The registry's host, with its port where that is not 443."""
+    username: Username
+    """Who pushes and pulls."""
+    email: Email | None = None
+    """Written into the Secret beside the user's name; no registry needs it."""
+    password_file: PasswordFile | None = None
+    """A file on this machine with the password in it, from the project or from `~`; instead of `password`."""
+    password: Annotated[SecretStr, NOT_EMPTY] | None = None
+    """The user's password: `pulumi config set --secret --path registry.password`."""
+
+    @field_validator("password")
+    @classmethod
+    def _one_of_two(cls, password: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        if "password_file" in info.data and (password is None) == (info.data["password_file"] is None):
+            raise refused("one of password and passwordFile", found="neither" if password is None else "both")
+        return password
+
+    @property
+    def secret(self) -> SecretStr:
+        """The password, wherever it comes from."""
+        return self.password or self.password_file or SecretStr("")
+
+
+class EcrRegistry(Section):
+    """Driver `ecr`: a repository that the program makes, in the account and region of everything else in AWS.
+
+    Each `up` and `preview` gets a password of its own from AWS, and the nodes pull by their IAM role, so that there is
+    no Secret that could expire. The drivers kops (`containerRegistry`) and eks give them that role; the nodes of an
+    existing cluster must have it, and the kubelet's ecr-credential-provider. A tag is given to one image for ever: a
+    changed build needs a new `image.tag`.
+    """
+
+    driver: Literal["ecr"]
+    """A repository of ECR, called `image.repository`."""
+
+
+def _driver(given: Any) -> Any:
+    return given.get("driver", "login") if isinstance(given, dict) else getattr(given, "driver", None)
+
+
+Registry = Annotated[
+    Annotated[LoginRegistry, Tag("login")] | Annotated[EcrRegistry, Tag("ecr")], Discriminator(_driver)
+]
+"""The registry, by its driver; `infra.registry` has a class for each."""
