@@ -35,7 +35,7 @@ def release(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
                 "apiVersion": "apps/v1",
                 "kind": "Deployment",
                 "metadata": {"name": "ejemplo-django"},
-                "spec": {"template": {"spec": {"terminationGracePeriodSeconds": 5}}},
+                "spec": {"template": {"spec": {"terminationGracePeriodSeconds": 30}}},
             },
             {
                 "apiVersion": "v1",
@@ -47,7 +47,7 @@ def release(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
                 *("apply", "--server-side", "--force-conflicts", "--field-manager=somebody", "--filename=-"),
                 stdin=json.dumps(theirs),
             )
-        assert _pod(stack)["terminationGracePeriodSeconds"] == 5  # or there would be nothing to see below
+        assert _pod(stack)["terminationGracePeriodSeconds"] == 30  # or there would be nothing to see below
         yield copy.change("up", "--refresh")
     finally:
         stack.change("up", "--refresh")
@@ -80,7 +80,7 @@ def test_what_kubectl_edited_is_as_declared(stack: Stack) -> None:
 
 @pytest.mark.usefixtures("release")
 def test_what_another_field_manager_took_is_as_declared(stack: Stack) -> None:
-    assert _pod(stack)["terminationGracePeriodSeconds"] != 5
+    assert _pod(stack)["terminationGracePeriodSeconds"] != 30
     assert stack.objects("service/ejemplo-django-service")["metadata"]["annotations"][PROTOCOL] == "http"
 
 
