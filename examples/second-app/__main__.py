@@ -17,7 +17,7 @@ own = pulumi.Config()
 host = own.require("host")
 site = read(own.require("site"))
 
-amazon = Aws(region=own.require("region"), endpoint=None, tags={"project": "second-app"})
+amazon = Aws(region=own.require("region"), tags={"project": "second-app"})
 in_aws = pulumi.ResourceOptions(provider=providers.aws_provider("aws", settings=amazon))
 cluster = kubernetes.Provider(
     "cluster",
@@ -37,7 +37,7 @@ workload = Workload(
     image=site.image,
     version="second",
     host=host,
-    settings=App(replicas=1, port=8000, debug=False, secret_key=None),
+    settings=App(replicas=1),
     pull_secret=site.pull_secret,
     secret_key=key.name,
     opts=in_cluster,

@@ -68,11 +68,7 @@ def _content(path: object) -> str:
         return Path(path).expanduser().read_text(encoding="utf-8").rstrip("\r\n")
     except UnicodeError:
         raise refused("a file of text in UTF-8", found="a file of something else") from None
-    except (
-        OSError,
-        RuntimeError,
-        ValueError,
-    ) as error:  # RuntimeError: there is no home; ValueError: a NUL in the path
+    except (OSError, RuntimeError, ValueError) as error:  # there is no such file, or no home; or a NUL is in the path
         reason = (error.strerror if isinstance(error, OSError) else None) or "it cannot be read"
         raise refused(f"the path of a file that can be read ({reason})", found="another text") from None
 

@@ -136,8 +136,8 @@ def known(words: list[str], project: Path) -> None:
         given = yaml.safe_load((project / "Pulumi.yaml").read_text())["config"]
         described = {each: inside["description"] for each, inside in given.items()}
     assert name in described, f"there is no setting {key}"
-    known = [each for each in inner if each.isalpha()]
-    assert all(re.search(rf"\b{each}\b", described[name]) for each in known), f"there is no setting {key}"
+    keys = [each for each in inner if each.isalpha()]
+    assert all(re.search(rf"\b{each}\b", described[name]) for each in keys), f"there is no setting {key}"
 
 
 def _project(page: str) -> Path:

@@ -1,5 +1,6 @@
 """What the settings take, and what they refuse: before any resource, by a message that names the key."""
 
+import base64
 import json
 import re
 from collections.abc import Callable, Iterator
@@ -238,18 +239,21 @@ def test_no_part_of_what_is_encrypted_or_of_a_login_in_a_url_is_shown(config: In
 
 
 @pytest.mark.parametrize(
-    "content",
+    ("content", "said"),
     [
-        "clusters: [",
-        "",
-        KUBECONFIG.replace("current-context: admin@test", ""),
-        KUBECONFIG.replace("current-context: admin@test", "current-context: other"),
+        ("clusters: [", "YAML"),
+        ("", "current-context"),
+        (KUBECONFIG.replace("current-context: admin@test", ""), "current-context"),
+        (KUBECONFIG.replace("current-context: admin@test", "current-context: other"), "current-context"),
+        (KUBECONFIG.replace("kubeconfig-token", "REDACTED"), "kubectl config view --raw"),
+        (base64.b64encode(KUBECONFIG.encode()).decode(), "base64 --decode"),
     ],
 )
-def test_a_kubeconfig_that_says_not_where_to_deploy_is_refused(config: Inputs, tmp_path: Path, content: str) -> None:
+def test_a_kubeconfig_that_cannot_be_used_is_refused(config: Inputs, tmp_path: Path, content: str, said: str) -> None:
     (tmp_path / "kubeconfig").write_text(content)
     (problem,) = refused(config)
     assert problem.key == "cluster.kubeconfigFile"
+    assert said in problem.found
     assert "kubeconfig-token" not in str(problem)
 
 
