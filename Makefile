@@ -53,6 +53,7 @@ check: $(VENV)/.installed  ## formatter, linter and type checker
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/mypy
 	@$(VENV)/bin/mypy examples
+	@test -z "$$(gofmt -l sandbox/toolchain/go | tee /dev/stderr)"
 	@cd sandbox/toolchain/go/actionlint && go tool actionlint $(CURDIR)/.github/workflows/*.yml
 
 $(VENV)/.installed: $(REQUIREMENTS)
