@@ -63,7 +63,12 @@ def _pod(stack: Stack) -> Any:
 
 def test_the_release_goes_out(release: Change, site: Site) -> None:
     assert "kubernetes:apps/v1:Deployment web-deployment" in release.operations
-    assert NEW_LINE in eventually(site.page, within=30).body
+
+    def there() -> None:
+        """The pods before it answer until they are gone."""
+        assert NEW_LINE in site.page().body
+
+    eventually(there, within=60)
 
 
 @pytest.mark.usefixtures("release")
