@@ -3,6 +3,7 @@
 So what several tools share is compiled once, and every core stays busy while one of them is linked.
 """
 
+import json
 import os
 import shlex
 import shutil
@@ -56,7 +57,7 @@ def _lay_out(source: Path) -> None:
         aws_provider.cut(aws_provider.fetch(), source / "terraform-provider-aws")
     if (plugin := source / "pulumi-resource-kubernetes").exists():
         # What the plugin's main embeds; the module has it under another name.
-        module = Path(_go(source, "list", "-m", "-f", "{{.Dir}}", _KUBERNETES_PLUGIN).strip())
+        module = Path(json.loads(_go(source, "mod", "download", "-json", _KUBERNETES_PLUGIN))["Dir"])
         for name in ("schema.json", "terraform-mapping.json"):
             (plugin / name).write_text((module / "cmd/pulumi-resource-kubernetes" / name).read_text())
 

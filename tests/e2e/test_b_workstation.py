@@ -97,7 +97,6 @@ SETTINGS: dict[str, tuple[tuple[str, str], str, str]] = {
     "AWS does not answer": (("aws.endpoint", "http://127.0.0.1:9"), "AWS", "curl --verbose http://127.0.0.1:9"),
     "the registry is not there": (("registry.server", "127.0.0.1:9"), "registry", "127.0.0.1:9"),
     "the daemon is of another architecture": (("image.platform", "linux/arm64"), "Docker", "--install arm64"),
-    "the nodes are of another architecture": (("image.platform", "linux/arm64"), "preview", "linux/amd64"),
     "the namespace is missing": (("namespace", "nowhere"), "preview", "kubectl create namespace nowhere"),
 }
 
