@@ -73,7 +73,7 @@ class Eks:
     def expire(self) -> str:
         """Somebody deactivates the access key."""
         self._activate("Inactive")
-        return "401"
+        return "provide credentials"
 
     def renew(self) -> None:
         """And activates it."""

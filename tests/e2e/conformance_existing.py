@@ -96,7 +96,7 @@ class Existing:
 
         # The API server remembers for ten seconds a token that it found good.
         eventually(refused, within=30)
-        return "401"
+        return "provide credentials"
 
     def renew(self) -> None:
         """There is one of that name again, and a token."""
