@@ -1,6 +1,6 @@
 """What one look at one thing found."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import StrEnum
 
 
@@ -17,7 +17,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One line of the doctor's table."""
+    """What a look at one thing found, and what mends it."""
 
     check: str
     """What was looked at."""
@@ -36,7 +36,3 @@ class Finding:
         """What was looked at, what was found and, where it has to be mended, how."""
         said = f"{self.check}: {self.found}{'' if self.found.endswith(('.', '?')) else '.'}"
         return f"{said} To mend it: {self.mend}" if self.mend else said
-
-    def plain(self) -> dict[str, str]:
-        """The finding as JSON has it."""
-        return {key: str(value) for key, value in asdict(self).items()}

@@ -1,6 +1,6 @@
 """Whether a cluster is fit for this program: it answers, is new enough, and lets the program do what it has to.
 
-The same looks for a preview and for the doctor, each through the user's own kubectl.
+Every preview looks, through the user's own kubectl.
 """
 
 import re

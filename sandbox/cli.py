@@ -8,7 +8,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
@@ -135,15 +134,10 @@ def _tools(layout: Layout, found: list[toolchain.Found], report: Report) -> brin
             found.append(each)
             if layout.tools.exists():
                 for name, path in each.binaries.items():
-                    _link(layout.tools / name, path)
+                    environment.link(layout.tools / name, path)
 
     # In this order: the services need what comes first.
     return {module: partial(bring, module) for module in ("kubernetes", "pulumi")}
-
-
-def _link(path: Path, target: Path) -> None:
-    path.unlink(missing_ok=True)
-    path.symlink_to(target)
 
 
 def _pulumi(layout: Layout, verb: str, stack: str, *options: str) -> None:

@@ -62,7 +62,7 @@ def search_path(layout: Layout) -> str:
     home = Path(os.environ.get("PULUMI_HOME") or Path.home() / ".pulumi")
     if home == layout.root / "pulumi":  # in a shell that sourced `.sandbox/env`
         return outer_path(layout)
-    wanted = [home / "plugins" / _folder_name(tool) for tool in (*toolchain.TOOLS, toolchain.DOCKER_PLUGIN)]
+    wanted = [home / "plugins" / tool.folder for tool in (*toolchain.TOOLS, toolchain.DOCKER_PLUGIN)]
     # The engine marks a folder that it has not filled yet by a file beside it.
     whole = [str(each) for each in wanted if each.is_dir() and not each.with_name(f"{each.name}.partial").exists()]
     return os.pathsep.join([*whole, outer_path(layout)])
@@ -73,8 +73,8 @@ def write(layout: Layout, tools: Sequence[Found]) -> None:
     for folder in ("stacks", "pulumi", "docker"):
         (layout.root / folder).mkdir(exist_ok=True)
     found = {each.tool.name: each for each in tools}
-    _link(layout.bin / "kubectl", found["kubernetes"].binaries["kubectl"])
-    _link(layout.bin / "aws", Path(sys.executable).parent / "aws")
+    link(layout.bin / "kubectl", found["kubernetes"].binaries["kubectl"])
+    link(layout.bin / "aws", Path(sys.executable).parent / "aws")
     about = {name: _plugin(layout, found[f"pulumi-{name}"]) for name in ("resource-aws", "resource-kubernetes")}
     about |= _engine(layout, found["pulumi"])
     (layout.root / "plugins.json").write_text(json.dumps(about))
@@ -102,7 +102,7 @@ def _engine(layout: Layout, pulumi: Found) -> dict[str, str]:
     binary, own = pulumi.binaries["pulumi"], layout.bin / "pulumi"
     own.unlink(missing_ok=True)
     if (binary.resolve().parent / "pulumi-language-python").exists():
-        _link(own, binary)
+        link(own, binary)
         official = f"{ENGINE}, official, beside the engine"
         try:
             cache, path = layout.cache, search_path(layout)
@@ -125,7 +125,7 @@ def _engine(layout: Layout, pulumi: Found) -> dict[str, str]:
 def _plugin(layout: Layout, found: Found) -> str:
     """Put a plugin where the engine looks for the version that the SDK asks for; say what it is."""
     [(name, binary)] = found.binaries.items()
-    _link(_plugin_folder(layout, found.tool) / name, binary)
+    link(_plugin_folder(layout, found.tool) / name, binary)
     what = {
         "path": f"from {binary.parent}",
         "download": "official, downloaded",
@@ -141,14 +141,9 @@ def _docker_stand_in(layout: Layout) -> str:
 
 
 def _plugin_folder(layout: Layout, tool: Tool) -> Path:
-    folder = layout.root / "pulumi" / "plugins" / _folder_name(tool)
+    folder = layout.root / "pulumi" / "plugins" / tool.folder
     folder.mkdir(parents=True, exist_ok=True)
     return folder
-
-
-def _folder_name(tool: Tool) -> str:
-    """The engine's own name for the folder of a plugin, such as `resource-aws-v7.21.0`."""
-    return f"{tool.name.removeprefix('pulumi-')}-{tool.version}"
 
 
 def select_stack(layout: Layout, stack: str) -> None:
@@ -194,7 +189,8 @@ def _run(layout: Layout, command: list[str], *, stdin: str | None = None) -> Non
         )
 
 
-def _link(path: Path, target: Path) -> None:
+def link(path: Path, target: Path) -> None:
+    """Make a link, in the place of whatever is there."""
     path.unlink(missing_ok=True)
     path.symlink_to(target)
 

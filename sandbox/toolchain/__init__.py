@@ -90,8 +90,8 @@ def _on_path(tool: Tool, path: str) -> Found | None:
 
 
 def _is_of_version(tool: Tool, binary: Path) -> bool:
-    if binary.parent.name == f"{tool.name.removeprefix('pulumi-')}-{tool.version}":
-        return True  # the engine keeps each version of a plugin in a folder of this name
+    if binary.parent.name == tool.folder:
+        return True  # the engine keeps one version in it
     if not tool.probe:
         return False
     probe = ("version", "--client") if binary.name == "kubectl" else tool.probe

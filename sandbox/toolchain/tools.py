@@ -46,6 +46,11 @@ class Tool:
     about: str = ""
     """What a plugin that was built is, for whoever compares it with the official one."""
 
+    @property
+    def folder(self) -> str:
+        """The engine's own name for the folder of a plugin, such as `resource-aws-v7.21.0`."""
+        return f"{self.name.removeprefix('pulumi-')}-{self.version}"
+
 
 _GIT_VERSION = "-X k8s.io/component-base/version.gitVersion"
 
