@@ -1,5 +1,6 @@
-"""ClusterAccess: stops a deployment whose cluster is not fit for it, in the preview if the cluster is there by then."""
+"""ClusterAccess: stops a deployment if the cluster is not fit for it; in the preview, if the cluster exists by then."""
 
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
@@ -9,73 +10,122 @@ from pulumi.dynamic import CheckFailure, CheckResult, CreateResult, DiffResult, 
 from infra import fitness
 from infra.balancer_kind import BalancerKind
 from infra.finding import Finding, State
+from infra.ownership import stack_name
 from infra.settings.needs import Needs
 
 
 class ClusterAccess(pulumi.ComponentResource):
-    """The same looks for every driver, at each preview and each `up` for which the kubeconfig is known.
+    """The same checks for every driver, at each preview and each `up` for which the kubeconfig is known.
 
-    A resource, since Pulumi asks its provider to check it before anything is created. It makes nothing.
+    This is a resource because Pulumi has its provider check it before anything is created. It creates nothing.
     """
 
     def __init__(
         self,
         name: str,
         *,
+        cluster: str,
         kubeconfig: pulumi.Input[str],
         needs: Needs,
+        domain: str,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """Declare it; what lives in the cluster comes after it."""
+        """Declare it for the cluster of that name; everything in the cluster depends on it.
+
+        `domain` is a part of the stack's mark, by which it knows a namespace that it created.
+        """
         super().__init__("ejemplo-django:infra:ClusterAccess", name, None, opts)
-        Checked(f"{name}-access", kubeconfig=kubeconfig, needs=needs, opts=pulumi.ResourceOptions(parent=self))
+        child = pulumi.ResourceOptions(parent=self)
+        Checked(f"{name}-access", cluster=cluster, kubeconfig=kubeconfig, needs=needs, domain=domain, opts=child)
         self.register_outputs({})
 
 
 class _AccessProvider(ResourceProvider):
-    """It is stored in the state by reference: this module and class must keep their names."""
+    """The state refers to this module and class by name: do not rename them."""
 
     serialize_as_secret_always = False  # nothing in it but its name
 
     def check(self, olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
-        """Examine the cluster, and drop the kubeconfig: the state needs no other copy, nor a new one any step."""
+        """Check the cluster, and drop the kubeconfig.
+
+        The state needs no other copy of it, and no change with each new one.
+        """
         kubeconfig = news.pop("kubeconfig")
-        # What is not known yet comes as an object of the SDK's.
+        news["uid"] = olds.get("uid")
+        # A value that is not known yet is an object of the SDK.
         if not isinstance(kubeconfig, str):
             return CheckResult(news, [])
-        needs = Needs(**{**news["needs"], "balancer": BalancerKind(news["needs"]["balancer"])})
+        given = news["needs"]
+        objects = tuple((group, resource) for group, resource in given["objects"])
+        needs = Needs(**{**given, "balancer": BalancerKind(given["balancer"]), "objects": objects})
+        # After a rename of the stack, or another domain, the former one is still in the cluster.
+        former = {**news, **olds}
+        owners = {(each["owner"], each["domain"]) for each in (news, former)}
         failures = []
-        for each in fitness.look(kubeconfig, needs):
+        for each in fitness.look(kubeconfig, needs, owners=owners):
+            if each.check == fitness.IDENTITY and each.state is State.OK:
+                news["uid"] = each.found
+                failures += [CheckFailure("", wrong) for wrong in _another(olds, news)]
             if each.bad and olds and _passes(each):
                 pulumi.log.warn(each.sentence())
             elif each.bad:
-                # By no property: Pulumi would show its value.
+                # Name no property: Pulumi would show its value.
                 failures.append(CheckFailure("", each.sentence()))
         return CheckResult(news, failures)
 
     def create(self, props: dict[str, Any]) -> CreateResult:
-        """Make nothing."""
+        """Create nothing."""
         return CreateResult("access", props)
 
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
-        """Never differ: what changed is checked already."""
+        """Report no change: `check` has examined it."""
         return DiffResult(changes=False)
 
 
-def _passes(found: Finding) -> bool:
-    """Whether it is no reason to stop once something lives in the cluster, since the very `up` may mend it.
+def _another(olds: dict[str, Any], news: dict[str, Any]) -> Iterator[str]:
+    """Yield a message if the cluster, or only its name, is not the one in the state."""
+    before, name, now = olds.get("uid"), olds.get("cluster"), news["uid"]
+    if not (before and name):
+        return
+    if before != now and name == news["cluster"]:
+        yield (
+            f"cluster: another one answers under the name {name} than the one that this stack's app is in: its "
+            f"kube-system has the UID {now}, not {before}. If the kubeconfig is wrong, set the right one. If the "
+            "cluster was created anew, have the app created in it: "
+            f".venv/bin/python -m ops recover --stack {news['owner'].rpartition('/')[2]} --new-cluster"
+        )
+    if before == now and name != news["cluster"]:
+        yield (
+            f"cluster.name: found {news['cluster']}, expected {name}, the name of this cluster so far: under "
+            "another name, everything in it would be created a second time, and then deleted."
+        )
 
-    Who may reach the API and which nodes there are, the settings of a driver say. Whatever is to be changed in the
-    cluster fails by itself where it does not answer.
+
+def _passes(found: Finding) -> bool:
+    """Return whether a finding is no reason to stop once the app is in the cluster, because this `up` may fix it.
+
+    A driver's settings decide who may reach the API, which nodes there are, and whether there are metrics. Changes in a
+    cluster that does not answer fail by themselves.
     """
-    return found.check == "nodes" or (found.check == "cluster" and found.state is State.MISSING)
+    return found.check in ("nodes", "app.scale") or (found.check == "cluster" and found.state is State.MISSING)
 
 
 class Checked(Resource, module="ejemplo-django", name="ClusterAccess"):
-    """That the cluster was examined."""
+    """The check of the cluster."""
 
-    def __init__(self, name: str, *, kubeconfig: pulumi.Input[str], needs: Needs, opts: pulumi.ResourceOptions) -> None:
+    def __init__(
+        self,
+        name: str,
+        *,
+        cluster: str,
+        kubeconfig: pulumi.Input[str],
+        needs: Needs,
+        domain: str,
+        opts: pulumi.ResourceOptions,
+    ) -> None:
         """Declare it."""
-        # On the wire there are no enumerations, and what is None is not there at all.
+        # The protocol has no enumerations, and leaves out what is None.
         given = {**asdict(needs), "balancer": str(needs.balancer)}
-        super().__init__(_AccessProvider(), name, {"kubeconfig": kubeconfig, "needs": given}, opts)
+        mark = {"owner": stack_name(), "domain": domain}
+        props = {"cluster": cluster, "kubeconfig": kubeconfig, "needs": given, **mark}
+        super().__init__(_AccessProvider(), name, props, opts)

@@ -1,4 +1,4 @@
-"""LoadBalancer: the way in from the internet, TLS ended at the balancer."""
+"""LoadBalancer: the Service through which visitors reach the app over HTTPS."""
 
 import pulumi
 import pulumi_kubernetes as kubernetes
@@ -13,22 +13,22 @@ _PORTS = {
     BalancerKind.NLB: {"https": 443},
     BalancerKind.NONE: {"https": 443},
 }
-"""What each kind listens on: http only where the app can tell it from https, and so redirect it."""
+"""The ports of each kind: HTTP only if the app can tell it from HTTPS, and so redirect it."""
 
 _UNTIL_REACHABLE = {"pulumi.com/waitFor": "jsonpath={.status.loadBalancer.ingress[0]}"}
-"""Until the controller has given the balancer its name. By default the provider waits besides for the Service's
-endpoints, and 10 s more for them to settle; here the pods are ready before there is a Service."""
+"""Wait only until the controller has given the balancer its name. By default the provider also waits for the Service's
+endpoints, and then 10 s more; here the pods are ready before there is a Service."""
 
 
 class LoadBalancer(pulumi.ComponentResource):
-    """The Service `<app>-service`, for which the cluster's controller makes a balancer.
+    """The Service `<app>-service`, for which a controller of the cluster makes a load balancer.
 
-    A classic ELB speaks http to the pods and adds X-Forwarded-Proto, which is how the app knows whom to redirect, so
-    it listens on port 80 as well. No other kind says what the visitor spoke: behind it there is https and nothing else.
+    A classic ELB listens on port 80 as well: it speaks HTTP to the pods and adds X-Forwarded-Proto, which tells the app
+    what to redirect. No other kind tells the app what the visitor spoke, so the others listen for HTTPS only.
     """
 
     hostname: pulumi.Output[str]
-    """The balancer's own name, or its address where it has no name; known once it got one."""
+    """The balancer's host name, or its address if it has no name; known once it has one."""
 
     def __init__(
         self,
@@ -40,7 +40,7 @@ class LoadBalancer(pulumi.ComponentResource):
         certificate_arn: pulumi.Input[str],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """Declare it; what it takes goes to the pods with the label `app`, at their port called `port`."""
+        """Declare it; requests go to the pods with the label `app`, at their port named `port`."""
         super().__init__("ejemplo-django:infra:LoadBalancer", name, None, opts)
         labels = {"app": app}
 
@@ -61,11 +61,11 @@ class LoadBalancer(pulumi.ComponentResource):
             },
             opts=pulumi.ResourceOptions(
                 parent=self,
-                # A controller makes a balancer of another kind beside the first, which then nobody deletes.
+                # For another kind, a controller makes a second balancer, and nobody deletes the first.
                 replace_on_changes=[f'metadata.annotations["{_ANNOTATION}-type"]'],
                 delete_before_replace=True,
-                # A Service that was imported has the address that the cluster gave it among its inputs; to leave that
-                # out again would replace the Service, and so the balancer.
+                # An imported Service has its address in the cluster among its inputs; dropping that would replace the
+                # Service, and so the balancer.
                 ignore_changes=["spec.clusterIP", "spec.clusterIPs"],
             ),
         )
@@ -75,14 +75,14 @@ class LoadBalancer(pulumi.ComponentResource):
 
 
 def _annotations(kind: BalancerKind, certificate_arn: pulumi.Input[str]) -> dict[str, pulumi.Input[str]]:
-    """Say what AWS's controllers are to make; https://cloud-provider-aws.sigs.k8s.io/service_controller/ has them."""
+    """Return the annotations for AWS's controllers (https://cloud-provider-aws.sigs.k8s.io/service_controller/)."""
     ends_tls = {f"{_ANNOTATION}-ssl-cert": certificate_arn, f"{_ANNOTATION}-ssl-ports": "https"}
     match kind:
         case BalancerKind.CLASSIC:
             return {f"{_ANNOTATION}-backend-protocol": "http", **ends_tls}
         case BalancerKind.NLB:
-            # The scheme is for AWS's other controller, the Load Balancer Controller: by default its own are internal.
+            # The scheme is for the AWS Load Balancer Controller, whose balancers are internal by default.
             return {f"{_ANNOTATION}-type": "nlb", f"{_ANNOTATION}-scheme": "internet-facing", **ends_tls}
         case BalancerKind.NONE:
-            # Were there none left, a change from `nlb` would show as that of the whole map, and replace nothing.
+            # Without any annotation, a change from `nlb` would be a change of the whole map, and replace nothing.
             return {"ejemplo-django/balancer": kind.value}

@@ -1,14 +1,14 @@
-"""The kinds of balancer that may stand before the site: what the drivers of the cluster and the nouns agree on."""
+"""The kinds of load balancer, as the cluster's drivers and the other components know them."""
 
 from enum import StrEnum
 
 
 class BalancerKind(StrEnum):
-    """What the cluster makes of a Service of type LoadBalancer, as `cluster.balancer` names it."""
+    """The kind of load balancer for a Service of type LoadBalancer, as in `cluster.balancer`."""
 
     CLASSIC = "classic"
-    """AWS's classic ELB: it ends TLS, speaks http to the pods, and says in X-Forwarded-Proto what the visitor spoke."""
+    """AWS's Classic Load Balancer: it terminates TLS, speaks HTTP to the pods, and adds X-Forwarded-Proto."""
     NLB = "nlb"
-    """AWS's Network Load Balancer: it ends TLS and passes on what was in it, so no header of its making is in there."""
+    """AWS's Network Load Balancer: it terminates TLS and passes on the bytes, without a header of its own."""
     NONE = "none"
-    """No balancer of AWS's: whatever the cluster has passes bytes, and the pods end TLS themselves."""
+    """No AWS balancer: the cluster's own passes bytes, and the pods terminate TLS."""

@@ -1,6 +1,6 @@
-"""The settings of the current stack, read: nothing else in the program reads `pulumi.Config`."""
+"""Reads the settings of the current stack. Nothing else in the program reads `pulumi.Config`."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import pulumi
@@ -14,10 +14,10 @@ from infra.settings.stack import Settings
 
 
 class ConfigError(pulumi.RunError):
-    """The configuration is refused. A RunError, so that its message is all that `pulumi up` shows."""
+    """The configuration is refused. A RunError, so that `pulumi up` shows only its message."""
 
     def __init__(self, problems: Sequence[Problem], *, name: str) -> None:
-        """Take everything that is wrong with the configuration of the stack of that name."""
+        """Take all problems in the configuration of the stack `name`."""
         listed = "".join(f"\n  - {each}" for each in problems)
         super().__init__(
             f"The configuration of stack {name!r} is refused; nothing was created or changed.{listed}\n"
@@ -27,24 +27,28 @@ class ConfigError(pulumi.RunError):
 
 
 def load() -> Settings:
-    """Read and check the configuration of the current stack. Raises ConfigError with everything that is wrong."""
+    """Return the checked settings of the current stack. Raise ConfigError with all problems."""
     project, name = pulumi.get_project(), pulumi.get_stack()
-    # The program runs in the project's folder. A file that `--config-file` names is not found, and then the engine's
-    # word for the whole object has to do.
+    # The program runs in the project's folder. It does not find a file given by `--config-file`; then only the engine
+    # tells, for a whole object, whether it contains a secret.
     file = stackfile.configuration(Path(f"Pulumi.{name}.yaml"), project=project)
 
     def encrypted(place: Place) -> bool:
         in_file = stackfile.encrypted(file, place)
         return is_config_secret(f"{project}:{place[0]}") if in_file is None else in_file
 
-    # pulumi.Config reads a key by its name and cannot list them, so a misspelt key would go unnoticed. The SDK's own
-    # map is what it reads from; both ways to run a program (language host, Automation API) fill it.
+    # pulumi.Config cannot list its keys, so a misspelt one would go unnoticed. It reads from this map of the SDK, which
+    # both ways to run a program (language host, Automation API) fill.
     found = keys.sort_out(CONFIG.get(), stack.described(), project=project)
     problems: list[Problem] = found.problems
     try:
         settings = stack.read(found.values, encrypted=encrypted, stack=f"{project}/{name}")
     except RefusedError as error:
-        problems += [each for each in error.problems if each.key not in found.explained]
+        problems += [each for each in error.problems if not _is_within(each.key, found.explained)]
     if problems:
         raise ConfigError(problems, name=name) from None
     return settings
+
+
+def _is_within(key: str, others: Collection[str]) -> bool:
+    return any(f"{key}.".startswith(f"{each}.") for each in others)

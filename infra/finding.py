@@ -1,38 +1,38 @@
-"""What one look at one thing found."""
+"""The result of one check."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class State(StrEnum):
-    """How a thing is."""
+    """The outcome of a check."""
 
     OK = "ok"
     MISSING = "missing"
     WRONG = "wrong"
     UNKNOWN = "unknown"
-    """It could not be looked at; another finding says why, or this one does."""
+    """It could not be checked; this finding or another one says why."""
     NOT_NEEDED = "not needed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """What a look at one thing found, and what mends it."""
+    """The result of one check, and the fix."""
 
     check: str
-    """What was looked at."""
+    """What was checked."""
     state: State
     found: str
-    """What there is, in which version, or what the reason is."""
-    mend: str = ""
-    """The one command that mends it, or, where no command can, what to do; empty when nothing is to be mended."""
+    """What there is, in which version, or the reason."""
+    fix: str = ""
+    """The command that fixes it or, if no command can, what to do; empty if there is nothing to fix."""
 
     @property
     def bad(self) -> bool:
-        """Whether it has to be mended before an `up`."""
+        """Whether it must be fixed before an `up`."""
         return self.state in (State.MISSING, State.WRONG)
 
     def sentence(self) -> str:
-        """What was looked at, what was found and, where it has to be mended, how."""
+        """Return what was checked, what was found and, if it must be fixed, how."""
         said = f"{self.check}: {self.found}{'' if self.found.endswith(('.', '?')) else '.'}"
-        return f"{said} To mend it: {self.mend}" if self.mend else said
+        return f"{said} To fix it: {self.fix}" if self.fix else said

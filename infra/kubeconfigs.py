@@ -1,6 +1,6 @@
-"""The text of a kubeconfig: what is wrong with one that cannot be used, and what of it no message may repeat.
+"""Examines the text of a kubeconfig: why it cannot be used, and what no message may repeat of it.
 
-Only kubectl and Pulumi's provider act on it; what is read here is for words alone.
+Only kubectl and Pulumi's provider use a kubeconfig; this module serves messages alone.
 """
 
 import base64
@@ -20,34 +20,34 @@ _PLAIN = {"apiVersion", "args", "as", "as-groups", "command", "installHint", "in
 }
 """The keys of a user that hold no credential: names, paths, and a command line, which every process can see anyway."""
 _SHORTEST = 4
-"""Characters of what is taken for a credential: without any shorter one, a message stays readable."""
+"""The minimum length of a credential: hiding shorter strings would make messages unreadable."""
 
 
 def mistake(kubeconfig: str) -> str | None:
-    """Say what a text is that cannot be used as a kubeconfig, and what gives the right one; None when nothing is seen.
+    """Return why a kubeconfig cannot be used and how to get a usable one; None if no mistake is found.
 
-    Never repeats the text.
+    The result never repeats the text.
     """
     try:
         if "clusters" in base64.b64decode("".join(kubeconfig.split()), validate=True).decode():
-            return "it is in base64: give what `base64 --decode` makes of it"
-    except ValueError:  # no base64, or of no text
+            return "it is in base64: give the output of `base64 --decode`"
+    except ValueError:  # not base64, or not of text
         pass
     if kubeconfig.strip() and not _read(kubeconfig):
-        return None  # nothing like a kubeconfig, as kubectl says
+        return None  # nothing like a kubeconfig, which kubectl reports
     context = current(kubeconfig)
     if _LEFT_OUT & {*_texts(context["user"]), *_texts(context["cluster"])}:
-        return f"its credentials are left out, as `kubectl config view` does: give what `{RAW}` prints"
-    # kubectl would take http://localhost:8080 instead of either.
+        return f"its credentials are left out, as by `kubectl config view`: give the output of `{RAW}`"
+    # In both cases kubectl would use http://localhost:8080.
     if not context["context"]:
-        return "it has no current-context that is one of its contexts"
-    return None if context["cluster"].get("server") else "its current context names no cluster that has a server"
+        return "its current-context is missing, or is not one of its contexts"
+    return None if context["cluster"].get("server") else "its current context names no cluster with a server"
 
 
 def hide(message: str, kubeconfig: str) -> str:
-    """Put a word in the place of every credential of the kubeconfig."""
+    """Replace every credential of the kubeconfig in a message."""
     context = current(kubeconfig)
-    # What stands before the @ of a URL, and the lines of a text of several.
+    # The login before the @ of a URL, and each line of a text of several lines.
     logins = [each.rpartition("@")[0].rpartition("//")[2] for each in _texts(context["cluster"])]
     secrets = {part for each in (*_texts(context["user"]), *logins) for part in each.split("\n")}
     for each in sorted((each for each in secrets if len(each) >= _SHORTEST), key=len, reverse=True):
@@ -56,7 +56,7 @@ def hide(message: str, kubeconfig: str) -> str:
 
 
 def current(kubeconfig: str) -> dict[str, dict[str, Any]]:
-    """Give the current context, its cluster and its user, each empty where there is none."""
+    """Return the current context, its cluster and its user; each is empty if it is missing."""
     document = _read(kubeconfig)
     found: dict[str, dict[str, Any]] = {}
     for kind in ("context", "cluster", "user"):
@@ -67,8 +67,14 @@ def current(kubeconfig: str) -> dict[str, dict[str, Any]]:
     return found
 
 
+def switched(kubeconfig: str, context: str | None) -> str:
+    """Return the kubeconfig with another current-context; unchanged if `context` is None or the text is no object."""
+    document = _read(kubeconfig)
+    return yaml.safe_dump({**document, "current-context": context}) if context and document else kubeconfig
+
+
 def several(kubeconfig: str) -> bool:
-    """Whether there is more in it than one context can need."""
+    """Return whether it has more than one context needs."""
     document = _read(kubeconfig)
     return any(len(document.get(each) or ()) > 1 for each in ("contexts", "clusters", "users"))
 
@@ -85,7 +91,7 @@ def _mapping(value: object) -> dict[str, Any]:
 
 
 def _texts(value: object) -> Iterator[str]:
-    """Every text in a value, but for keys and what is plain."""
+    """Yield every string in a value, except keys and what is not secret."""
     match value:
         case dict():
             for key, each in value.items():

@@ -1,4 +1,4 @@
-"""A cluster's API, asked through the user's own kubectl, which alone acts on the kubeconfig."""
+"""Asks a cluster's API through the user's own kubectl, which alone interprets the kubeconfig."""
 
 import http.client
 import json
@@ -19,45 +19,44 @@ from infra import kubeconfigs
 from infra.kubeconfigs import RAW, hide
 
 SECONDS = 10
-"""How long an answer may take, the kubeconfig's login command included: an API server answers at once."""
+"""Seconds to wait for an answer, including the kubeconfig's login command. An API server answers at once."""
 
 _INSTALL = "install kubectl: https://kubernetes.io/docs/tasks/tools/"
 _GUARDED = '"$@" & exec >&-; read -r _; kill 0'
-"""A shell's script that runs its arguments until it is ended, or this process is: a way to the cluster that nobody ends
-would stay open."""
+"""A shell script that runs its arguments until it or this process ends; otherwise the proxy would stay open."""
 _KLOG = re.compile(r"[IWEF]\d{4} ")
-"""How klog, with which kubectl writes, begins a line: severity and date."""
+"""How a line of klog, kubectl's log library, begins: severity and date."""
 
 
 class KubectlError(Exception):
-    """The API server did not do what it was asked."""
+    """The API server did not do what was asked."""
 
     def __init__(
-        self, message: str, *, code: int | None = None, silent: bool = False, mend: str = "kubectl cluster-info"
+        self, message: str, *, code: int | None = None, silent: bool = False, fix: str = "kubectl cluster-info"
     ) -> None:
-        """Fail with a message for the user and what to do.
+        """Take a message for the user, and the fix.
 
-        `code` is the HTTP status of an answer. `silent` says that there was none, although nothing is wrong with the
-        kubeconfig or on this machine.
+        `code` is the HTTP status of an answer. `silent` means that there was no answer, although neither the kubeconfig
+        nor this machine is to blame.
         """
         super().__init__(message)
-        self.code, self.silent, self.mend = code, silent, mend
+        self.code, self.silent, self.fix = code, silent, fix
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Api:
-    """The API server of a kubeconfig, and the way to it."""
+    """The API server of a kubeconfig, and the connection to it."""
 
     server: str
     """Its URL."""
     namespace: str
-    """The one that the kubeconfig's context names, if any."""
+    """The namespace of the kubeconfig's context; empty if it has none."""
     kubeconfig: str = field(repr=False)
     folder: Path
-    """Where kubectl serves, and writes its log."""
+    """The folder of kubectl's socket and log."""
 
     def ask(self, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """Read what is at the path, or send it an object. Raises KubectlError."""
+        """Return what is at the path or, with a body, the answer to a POST of it. Raise KubectlError."""
         connection = _Connection(self.folder / "api")
         method, sent = ("GET", None) if body is None else ("POST", json.dumps(body))
         try:
@@ -66,11 +65,11 @@ class Api:
             text = answer.read().decode(errors="replace")
         except TimeoutError as error:
             command = kubeconfigs.current(self.kubeconfig)["user"].get("exec")
-            waits = f", or the login command {command.get('command')} waits for a person" if command else ""
-            why = f"did not answer within {SECONDS} seconds: a firewall or a VPN is in between{waits}"
+            waits = f", or the login command {command.get('command')} waits for input" if command else ""
+            why = f"did not answer within {SECONDS} seconds: a firewall or a VPN may be in between{waits}"
             raise KubectlError(f"{self.server} {why}", silent=True) from error
         except (OSError, http.client.HTTPException) as error:
-            raise KubectlError(f"kubectl ended while it asked {self.server}: {error}") from error
+            raise KubectlError(f"kubectl ended during a request to {self.server}: {error}") from error
         finally:
             connection.close()
         if answer.status == 500 and answer.headers.get_content_type() == "text/plain":  # kubectl's own
@@ -82,7 +81,9 @@ class Api:
         if answer.status < 400 and isinstance(read, dict):
             return read
         if not isinstance(read, dict) or read.get("kind") != "Status":
-            raise KubectlError(f"{self.server} is no Kubernetes API: it answered {answer.status} to {path}", code=400)
+            raise KubectlError(
+                f"{self.server} is not a Kubernetes API: it answered {answer.status} to {path}", code=400
+            )
         if answer.status == 401:
             said = "it does not know the kubeconfig's user: the login expired, was withdrawn, or is another cluster's"
         else:
@@ -90,7 +91,7 @@ class Api:
         raise KubectlError(f"{self.server} answered {answer.status}: {said}", code=answer.status)
 
     def find(self, path: str) -> dict[str, Any] | None:
-        """Read what is at the path, None when there is nothing. Raises KubectlError."""
+        """Return what is at the path; None if there is nothing. Raise KubectlError."""
         try:
             return self.ask(path)
         except KubectlError as error:
@@ -99,20 +100,20 @@ class Api:
             raise
 
     def _unanswered(self, said: str) -> KubectlError:
-        """Tell a login that cannot be made from a server that does not answer."""
+        """Return the error for a failed login, or for a server that does not answer."""
         first, *others = said.splitlines()
         if 'invalid header field value for "Authorization"' in said:
-            return KubectlError("The kubeconfig's token has a character that no token has, such as a line break")
+            return KubectlError("The kubeconfig's token has an invalid character, such as a line break")
         if not first.startswith("getting credentials"):
             return KubectlError(f"{self.server} does not answer: {hide(first, self.kubeconfig)}", silent=True)
-        # Of a login command's own words the last line: it says most, and the others may say too much.
+        # Only the last line of a login command's output: it says most, and the others may say too much.
         lines = (self.folder / "log").read_text(errors="replace").splitlines()
         own = [each for each in lines[: next((n for n, each in enumerate(lines) if _KLOG.match(each)), 0)] if each]
         return KubectlError(hide(": ".join([f"The login fails: {first}", *others[-1:], *own[-1:]]), self.kubeconfig))
 
 
 class _Connection(http.client.HTTPConnection):
-    """HTTP by a socket that is a file."""
+    """HTTP over a Unix socket."""
 
     def __init__(self, file: Path) -> None:
         super().__init__("localhost", timeout=SECONDS)
@@ -124,15 +125,22 @@ class _Connection(http.client.HTTPConnection):
         self.sock.connect(str(self._file))
 
 
+def path(version: str, kind: str, namespace: str, name: str) -> str:
+    """Return the API path of an object of a kind that the program creates; `namespace` is empty if it has none."""
+    group = f"/api/{version}" if version == "v1" else f"/apis/{version}"
+    place = f"namespaces/{namespace}/" if namespace else ""
+    return f"{group}/{place}{kind.lower()}s/{name}"
+
+
 @contextmanager
 def connect(kubeconfig: str) -> Iterator[Api]:
-    """Open a way to the cluster of a kubeconfig, for this user alone, until the end of the block.
+    """Connect to the cluster of a kubeconfig, for this user alone, until the end of the block.
 
-    One kubectl for all questions, so that a login command runs once: `kubectl proxy`, at a socket in a folder that is
-    this user's. Raises KubectlError when there is no kubectl, or when it does not take the kubeconfig.
+    One `kubectl proxy` serves all requests, on a socket in a folder of this user, so that a login command runs once.
+    Raise KubectlError if there is no kubectl, or it does not accept the kubeconfig.
     """
     if wrong := kubeconfigs.mistake(kubeconfig):
-        raise KubectlError(f"The kubeconfig cannot be used: {wrong}", mend=RAW)
+        raise KubectlError(f"The kubeconfig cannot be used: {wrong}", fix=RAW)
     with _file(kubeconfig) as file, (file.parent / "log").open("w") as log:
         command = ["kubectl", f"--kubeconfig={file}", "proxy", "--append-server-path"]
         with subprocess.Popen(  # noqa: S603  the arguments are ours
@@ -141,13 +149,13 @@ def connect(kubeconfig: str) -> Iterator[Api]:
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,
-            start_new_session=True,  # it ends with all that it started, and no login command finds a terminal
+            start_new_session=True,  # ends with all its children; no login command finds a terminal
         ) as process:
             try:
                 assert process.stdout is not None  # noqa: S101  it is a pipe
                 served = process.stdout.readline()
                 file.unlink()  # it is read
-                if not served.startswith("Starting to serve"):  # it asks for a name and a password, or has ended
+                if not served.startswith("Starting to serve"):  # it asks for a user name and password, or has ended
                     said = "its user has no login" if served else (file.parent / "log").read_text(errors="replace")
                     raise _refused(said, kubeconfig)
                 context = kubeconfigs.current(kubeconfig)
@@ -162,9 +170,9 @@ def connect(kubeconfig: str) -> Iterator[Api]:
 
 
 def minified(kubeconfig: str) -> str:
-    """Give the kubeconfig with its current context alone: logins to other clusters are nobody's business here.
+    """Return the kubeconfig with only its current context, so that no login to another cluster leaves this machine.
 
-    One with a single context is given back as it is. Raises KubectlError.
+    Return one with a single context unchanged. Raise KubectlError.
     """
     if not kubeconfigs.several(kubeconfig):
         return kubeconfig
@@ -180,9 +188,9 @@ def minified(kubeconfig: str) -> str:
 
 @contextmanager
 def _file(kubeconfig: str) -> Iterator[Path]:
-    """Write a kubeconfig where nobody else can read it. Raises KubectlError where there is no kubectl to read it."""
+    """Write a kubeconfig to a file that nobody else can read. Raise KubectlError if there is no kubectl."""
     if shutil.which("kubectl") is None:
-        raise KubectlError("There is no `kubectl` on PATH, by which the cluster is asked", mend=_INSTALL)
+        raise KubectlError("There is no `kubectl` on PATH, which the program needs to ask the cluster", fix=_INSTALL)
     with tempfile.TemporaryDirectory(prefix="kubectl-") as folder:
         file = Path(folder, "kubeconfig")
         file.touch(mode=0o600)
@@ -193,4 +201,4 @@ def _file(kubeconfig: str) -> Iterator[Path]:
 def _refused(said: str, kubeconfig: str) -> KubectlError:
     last = said.strip().rpartition("\n")[2]
     last = re.sub(r'config file "[^"]*"', "the kubeconfig", last)
-    return KubectlError(f"kubectl does not take the kubeconfig: {hide(last, kubeconfig)}")
+    return KubectlError(f"kubectl does not accept the kubeconfig: {hide(last, kubeconfig)}")

@@ -1,7 +1,7 @@
-"""The registry: where the image is pushed to and pulled from, and by whose login; a class for each driver."""
+"""The registry, to which the image is pushed and from which it is pulled; a class for each driver."""
 
 import base64
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import pulumi
@@ -9,37 +9,44 @@ import pulumi_aws as aws
 import pulumi_docker as docker
 import pulumi_kubernetes as kubernetes
 
+from infra import docker_login, threads
+from infra.pushed import Tagged
 from infra.settings.registry import EcrRegistry, LoginRegistry, Registry as Settings
 
+
+class LoginRefusedError(pulumi.RunError):
+    """The registry refuses the login. A RunError, so that `pulumi up` shows only its message."""
+
+
 _UNTAGGED_DAYS = 14
-"""How long ECR keeps what no tag names: long enough for whoever pushed by digest to still look at it."""
+"""Days that ECR keeps untagged images: enough to inspect one that was pushed by digest."""
 
 
 class Repository(Protocol):
-    """What every driver gives to the rest of the program."""
+    """What every driver provides to the rest of the program."""
 
     name: pulumi.Input[str]
     """`<server>/<path>`: an image's name up to its tag or digest."""
     login: docker.RegistryArgsDict
-    """With which to push."""
-    tags: pulumi.Output[Mapping[str, str]] | None
-    """The tags that are given away for ever, each with the digest of its image; None where a tag can move."""
+    """The login to push with."""
+    images: pulumi.Output[Sequence[Tagged]] | None
+    """All images in it, if tags are immutable; None if tags can move and only docker can ask."""
 
     def pull_secret(self, name: str, *, opts: pulumi.ResourceOptions | None = None) -> pulumi.Output[str]:
-        """Declare what the cluster needs to pull; give the Secret's name, empty where the nodes need none."""
+        """Declare what the cluster needs to pull. Return the Secret's name; empty if the nodes need none."""
 
 
 def declare(settings: Settings, *, path: str, protect: bool, opts: pulumi.ResourceOptions | None = None) -> Repository:
-    """Declare the repository of that path with the driver that its settings are for.
+    """Declare the repository of that path with the driver of its settings.
 
-    `protect` keeps one of ours from deletion.
+    `protect` protects a repository of ours from deletion.
     """
     driver: Callable[..., Repository] = {"login": LoginRepository, "ecr": EcrRepository}[settings.driver]
     return driver("registry", settings=settings, path=path, protect=protect, opts=opts)
 
 
 class LoginRepository:
-    """Driver `login`: a registry that somebody else looks after, used with a user's name and password."""
+    """Driver `login`: a registry that the program does not manage, with a user name and a password."""
 
     def __init__(
         self,
@@ -50,21 +57,21 @@ class LoginRepository:
         protect: bool,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """Hand on what the settings say; there is nothing to make."""
+        """Take over the settings; there is nothing to create."""
         self._settings = settings
         self.name: pulumi.Input[str] = f"{settings.server}/{path}"
         self.login = docker.RegistryArgsDict(
             server=settings.server, username=settings.username, password=_password(settings)
         )
-        self.tags: pulumi.Output[Mapping[str, str]] | None = None
+        self.images: pulumi.Output[Sequence[Tagged]] | None = None
 
     def pull_secret(self, name: str, *, opts: pulumi.ResourceOptions | None = None) -> pulumi.Output[str]:
-        """Declare the Secret with the login, without which no node can pull."""
+        """Declare the Secret with the login, which the nodes need to pull."""
         return RegistrySecret(name, registry=self._settings, opts=opts).name
 
 
 class RegistrySecret(pulumi.ComponentResource):
-    """The secret `regcred`, of the type and form that `kubectl create secret docker-registry` gives."""
+    """The Secret `regcred`, of the type and format that `kubectl create secret docker-registry` creates."""
 
     name: pulumi.Output[str]
 
@@ -85,7 +92,7 @@ class RegistrySecret(pulumi.ComponentResource):
             metadata={"name": "regcred"},
             type="kubernetes.io/dockerconfigjson",
             string_data={".dockerconfigjson": login},
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=pulumi.ResourceOptions(parent=self, hooks=_check_login(name, registry)),
         )
 
         self.name = secret.metadata.name
@@ -93,9 +100,9 @@ class RegistrySecret(pulumi.ComponentResource):
 
 
 class EcrRepository(pulumi.ComponentResource):
-    """Driver `ecr`: a repository of the account's own, from which the nodes pull by their IAM role.
+    """Driver `ecr`: a repository in the stack's account, from which the nodes pull with their IAM role.
 
-    No Secret could do that: ECR's passwords end after 12 hours, and a pod may be started at any time.
+    A Secret could not do that: ECR's passwords expire after 12 hours, and a pod may start at any time.
     """
 
     def __init__(
@@ -115,7 +122,7 @@ class EcrRepository(pulumi.ComponentResource):
             name=path,
             image_tag_mutability="IMMUTABLE",
             image_scanning_configuration={"scan_on_push": True},
-            # ECR's own key and not one of KMS: who may pull is said in one place, the repository's rights.
+            # ECR's own key, not one of KMS: only the repository's rights then say who may pull.
             encryption_configurations=[{"encryption_type": "AES256"}],
             force_delete=not protect,
             opts=pulumi.ResourceOptions(parent=self, protect=protect),
@@ -126,7 +133,7 @@ class EcrRepository(pulumi.ComponentResource):
             policy=pulumi.Output.json_dumps({"rules": [_EXPIRE_UNTAGGED]}),
             opts=pulumi.ResourceOptions(parent=self),
         )
-        # Both wait for the repository by its registry's id, which no preview knows before there is one.
+        # Both depend on the repository by its registry's id, which no preview knows before the repository exists.
         asked: Mapping[str, Any] = {
             "registry_id": repository.registry_id,
             "opts": pulumi.InvokeOutputOptions(parent=self),
@@ -140,21 +147,21 @@ class EcrRepository(pulumi.ComponentResource):
             username=token.user_name,
             password=pulumi.Output.secret(token.password),
         )
-        self.tags: pulumi.Output[Mapping[str, str]] | None = images.image_ids.apply(
-            # Of a repository without images, AWS's provider gives no list at all.
-            lambda ids: {each.image_tag: each.image_digest for each in ids or () if each.image_tag}
+        self.images: pulumi.Output[Sequence[Tagged]] | None = images.image_ids.apply(
+            # AWS's provider returns None for a repository without images.
+            lambda ids: [(each.image_tag, each.image_digest) for each in ids or ()]
         )
         self.register_outputs({"name": self.name})
 
     def pull_secret(self, name: str, *, opts: pulumi.ResourceOptions | None = None) -> pulumi.Output[str]:
-        """Declare nothing, and name none: the kubelet of each node gets its own passwords."""
+        """Return an empty name: each node's kubelet gets its own passwords."""
         return pulumi.Output.from_input("")
 
 
 _EXPIRE_UNTAGGED: Mapping[str, Any] = {
     "rulePriority": 1,
-    # What runs was pushed with a tag, and a tag never leaves its image: so nothing that runs can expire. ECR knows
-    # of no pods; any rule by the age or the number of tagged images would delete one that runs, one day.
+    # Images that run were pushed with a tag, and a tag never leaves its image, so they never expire. ECR knows nothing
+    # of pods: any rule by the age or the number of tagged images would delete a running one, some day.
     "description": "expire what no tag names",
     "selection": {
         "tagStatus": "untagged",
@@ -164,6 +171,30 @@ _EXPIRE_UNTAGGED: Mapping[str, Any] = {
     },
     "action": {"type": "expire"},
 }
+
+
+def _check_login(name: str, registry: LoginRegistry) -> pulumi.ResourceHookBinding:
+    """Return a hook that fails if the registry refuses the login, once the engine has found that the Secret changes."""
+
+    async def refuse(_: pulumi.ResourceHookArgs) -> None:
+        user, server = registry.username, registry.server
+        try:
+            done = await threads.run(docker_login.ask, server, user, registry.secret.get_secret_value())
+        except OSError as error:
+            pulumi.log.warn(f"Could not check the login of {user} at {server}: {error}.")
+            return
+        said = docker_login.last_line(done.stderr)
+        if done.returncode and not docker_login.is_refused(done):
+            pulumi.log.warn(f"Could not check the login of {user} at {server}: {said}")
+        elif done.returncode:
+            raise LoginRefusedError(
+                f"registry.password: {server} refuses the login of {user}: {said}. "
+                "Set the right password: pulumi config set --secret --path registry.password; or write it into the "
+                "file that registry.passwordFile names."
+            )
+
+    hook = pulumi.ResourceHook(f"{name}-login", refuse, pulumi.ResourceHookOptions(on_dry_run=True))
+    return pulumi.ResourceHookBinding(before_create=[hook], before_update=[hook])
 
 
 def _password(registry: LoginRegistry) -> pulumi.Output[str]:

@@ -1,4 +1,4 @@
-"""Asks name servers: a resolver for what is easily found, and those with the authority for what has to be certain."""
+"""Asks name servers: a resolver for addresses and the like, authoritative servers for what must be certain."""
 
 import time
 from collections.abc import Iterable, Mapping
@@ -13,19 +13,19 @@ import dns.resolver
 import dns.rrset
 
 _ATTEMPT = 2.5
-"""Seconds for one question to one server. It is asked twice: a datagram may get lost."""
+"""Seconds for one query to one server. It is sent twice, because a datagram may get lost."""
 
 Answer = dns.message.Message | str
-"""What a server said, or why nothing came."""
+"""A server's answer, or the reason why there is none."""
 
 
 class Dns:
-    """The DNS as it is found from one resolver, within one span of time."""
+    """The DNS as seen from one resolver, within a limited time."""
 
     def __init__(self, resolver: str | None, *, port: int, seconds: float) -> None:
-        """Begin at the resolver of that address, None for the machine's own; every server listens at `port`.
+        """Start at the resolver of that address, None for the machine's own; all servers listen on `port`.
 
-        Nothing takes longer than until `seconds` from now. Raises DNSException when the machine has no resolver.
+        All lookups together take at most `seconds`. Raise DNSException if the machine has no resolver.
         """
         self._resolver = dns.resolver.Resolver(configure=resolver is None)
         if resolver is not None:
@@ -36,15 +36,15 @@ class Dns:
 
     @property
     def resolver(self) -> str:
-        """The resolvers' addresses, for a message."""
+        """The addresses of the resolvers, for a message."""
         return ", ".join(str(each) for each in self._resolver.nameservers)
 
     def zone_of(self, name: dns.name.Name) -> dns.name.Name:
-        """The zone that has the name. Raises DNSException when no resolver says."""
+        """Return the zone that contains the name. Raise DNSException if the resolver does not answer."""
         return dns.resolver.zone_for_name(name, resolver=self._resolver, lifetime=self._within(2 * _ATTEMPT))
 
     def resolve(self, name: dns.name.Name, kind: dns.rdatatype.RdataType) -> dns.rrset.RRset | None:
-        """What the resolver knows, None for nothing. Raises DNSException when it does not say."""
+        """Return the resolver's answer; None if there is no such record. Raise DNSException if it does not answer."""
         try:
             found = self._resolver.resolve(name, kind, lifetime=self._within(2 * _ATTEMPT), search=False)
         except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
@@ -52,7 +52,7 @@ class Dns:
         return found.rrset
 
     def located(self, servers: Iterable[dns.name.Name]) -> dict[dns.name.Name, str | None]:
-        """The address of each name server, None for one that has none or whose name nobody resolves."""
+        """Return the address of each name server; None if it has none or its name cannot be resolved."""
         with ThreadPoolExecutor(max_workers=16) as pool:
             names = list(servers)
             return dict(zip(names, pool.map(self._address, names), strict=True))
@@ -60,7 +60,7 @@ class Dns:
     def ask(
         self, servers: Mapping[dns.name.Name, str | None], name: dns.name.Name, kind: dns.rdatatype.RdataType
     ) -> dict[dns.name.Name, Answer]:
-        """Ask every one of the servers at the same time, for what it knows itself."""
+        """Ask all servers at the same time for what they know themselves, and return the answers by server."""
         with ThreadPoolExecutor(max_workers=16) as pool:
             answers = pool.map(lambda address: self._ask(address, name, kind), servers.values())
             return dict(zip(servers, answers, strict=True))
@@ -86,5 +86,5 @@ class Dns:
         return problem
 
     def _within(self, seconds: float) -> float:
-        # Never nothing: a lookup without time would fail in a way of its own.
+        # Never 0: a lookup without time would fail in another way.
         return max(0.1, min(seconds, self._ends - time.monotonic()))

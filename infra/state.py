@@ -1,46 +1,47 @@
-"""StateBucket: where the cluster's description is kept. Whoever can write there owns the cluster."""
+"""StateBucket: the bucket for the cluster's description. Whoever can write to it controls the cluster."""
 
 import pulumi
 import pulumi_aws as aws
 
 
 class StateBucket(pulumi.ComponentResource):
-    """A bucket `clusters.<domain>`: versioned, encrypted, private, and closed to plain http."""
+    """A bucket that is versioned, encrypted and private, and refuses plain HTTP."""
 
     name: pulumi.Output[str]
-    """Known once all of that is in force, so that nothing is written before."""
+    """The bucket's name. Known once all of that is in force, so that nothing is written before."""
 
-    def __init__(self, name: str, *, domain: str, protect: bool, opts: pulumi.ResourceOptions | None = None) -> None:
-        """Declare it; unless protected, the bucket is deleted with all that is in it."""
+    def __init__(self, name: str, *, bucket: str, protect: bool, opts: pulumi.ResourceOptions | None = None) -> None:
+        """Declare it; unless protected, the bucket is deleted with its contents."""
         super().__init__("ejemplo-django:infra:StateBucket", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
 
-        bucket = aws.s3.Bucket(
+        made = aws.s3.Bucket(
             f"{name}-bucket",
-            bucket=f"clusters.{domain}",
+            bucket=bucket,
             force_destroy=not protect,
-            opts=pulumi.ResourceOptions(parent=self, protect=protect),
+            # Its contents would not move to a bucket of another name.
+            opts=pulumi.ResourceOptions(parent=self, protect=protect, ignore_changes=["bucket"]),
         )
         versioned = aws.s3.BucketVersioning(
             f"{name}-versioned",
-            bucket=bucket.bucket,
+            bucket=made.bucket,
             versioning_configuration={"status": "Enabled"},
             opts=child,
         )
-        # S3's own keys and not KMS: every node of the cluster reads the bucket, and with KMS each would need
-        # a grant on a key besides, at a price per request, for the same readers.
+        # S3's own keys, not KMS: every node of the cluster reads the bucket, and with KMS each would also need a grant
+        # on a key, at a price per request, for the same readers.
         encrypted = aws.s3.BucketServerSideEncryptionConfiguration(
             f"{name}-encrypted",
-            bucket=bucket.bucket,
+            bucket=made.bucket,
             rules=[{"apply_server_side_encryption_by_default": {"sse_algorithm": "AES256"}}],
             opts=child,
         )
 
-        # Each of the next three takes the bucket from the one before: S3 answers OperationAborted to two
-        # changes of a bucket's access at the same time.
+        # The next three run one after the other, each by the bucket of the one before: S3 answers OperationAborted to
+        # two changes of a bucket's access at the same time.
         owned = aws.s3.BucketOwnershipControls(
             f"{name}-owned",
-            bucket=bucket.bucket,
+            bucket=made.bucket,
             rule={"object_ownership": "BucketOwnerEnforced"},
             opts=child,
         )
@@ -65,7 +66,7 @@ class StateBucket(pulumi.ComponentResource):
                             "Effect": "Deny",
                             "Principal": "*",
                             "Action": "s3:*",
-                            "Resource": [bucket.arn, pulumi.Output.concat(bucket.arn, "/*")],
+                            "Resource": [made.arn, pulumi.Output.concat(made.arn, "/*")],
                             "Condition": {"Bool": {"aws:SecureTransport": "false"}},
                         }
                     ],

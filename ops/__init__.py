@@ -1,1 +1,1 @@
-"""What is done with a stack around `pulumi up`: before it, in a pull request, at night, and at its end."""
+"""Commands for a stack around `pulumi up`: checks, previews of pull requests, deployments, drift, teardown."""

@@ -1,4 +1,4 @@
-"""Ask a deployed site what a visitor would: by its name, over HTTPS, with its certificate verified."""
+"""Visit a deployed site like a browser: by its name, over HTTPS, with its certificate verified."""
 
 import html
 import http.client
@@ -16,48 +16,48 @@ import typer
 from ops.command import OpsError
 
 WITHIN = 300.0
-"""Seconds until the site must answer: a new classic balancer takes AWS one to three minutes, and its name one more."""
+"""Seconds within which the site must answer. A new classic load balancer takes 1 to 3 minutes, its DNS name 1 more."""
 
 ROW = 5
-"""Good answers one after the other: a balancer shares the visitors among the pods, and one of them may be bad."""
+"""Good answers required in a row: the load balancer spreads requests over the pods, and one of them may be bad."""
 
 _TIMEOUT = 10.0
 _PAUSE = 2.0
 _PAGE = 1_000_000
-"""Bytes of a page that are read."""
+"""Bytes read of a page."""
 
-Authority = Annotated[Path | None, typer.Option(help="A PEM file of the authorities to trust.")]
-Address = Annotated[str | None, typer.Option(help="Where to connect, instead of asking DNS.")]
-Within = Annotated[float, typer.Option(help="Seconds until the site must answer.")]
+Authority = Annotated[Path | None, typer.Option(help="PEM file of the certificate authorities to trust.")]
+Address = Annotated[str | None, typer.Option(help="Connect to this address instead of looking the host up in DNS.")]
+Within = Annotated[float, typer.Option(help="Seconds within which the site must answer.")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Visit:
-    """What is asked, and which answer is good: status 200, with the text that is expected."""
+    """A request and its good answer: status 200, with the expected text."""
 
     url: str
-    """It begins with https://."""
+    """Begins with https://."""
     expect: str = ""
     """A word that the page must show, such as v2; empty for none."""
     authority: Path | None = None
-    """Certificates of the authorities that are trusted, in PEM; None for the machine's own."""
+    """PEM file of the trusted authorities; None for the system's."""
     address: str | None = None
-    """Where to connect instead of the address that DNS gives for the name."""
+    """The address to connect to; None to look the host up in DNS."""
 
     def once(self) -> str | None:
-        """Ask once; the reason when the answer is not good, else None. Raises OpsError for what is no https URL."""
+        """Send one request; return None for a good answer, else the reason. Raises OpsError for a non-https URL."""
         parts = urlsplit(self.url)
         if parts.scheme != "https" or not parts.hostname:
             raise OpsError(
                 f"{self.url!r} was not visited.",
-                "It does not begin with https://, and a visit over plain http proves nothing.",
-                "Give the output `url` of the stack.",
+                "The URL does not begin with https://; a visit over plain http does not check the certificate.",
+                "Pass the stack's output `url`.",
             )
         host, port = parts.hostname, parts.port or 443
         connection = http.client.HTTPConnection(host, port, timeout=_TIMEOUT)
         try:
             trusted = ssl.create_default_context(cafile=str(self.authority) if self.authority else None)
-            # A connection of its own for every question, so that the balancer chooses a pod each time.
+            # A new connection for each request, so that the load balancer picks a pod each time.
             plain = socket.create_connection((self.address or host, port), timeout=_TIMEOUT)
             connection.sock = trusted.wrap_socket(plain, server_hostname=host)
             connection.request("GET", parts.path or "/", headers={"Host": parts.netloc, "Connection": "close"})
@@ -75,9 +75,9 @@ class Visit:
 
 
 def check(visit: Visit, *, within: float = WITHIN, pause: float = _PAUSE) -> None:
-    """Ask until ROW answers one after the other are good. Raises OpsError when they are not `within` seconds.
+    """Wait for ROW good answers in a row. Raises OpsError when there are none `within` seconds.
 
-    `pause` is how many seconds pass after a bad answer.
+    `pause` is the number of seconds to wait after a bad answer.
     """
     deadline = time.monotonic() + within
     good = 0
@@ -89,8 +89,8 @@ def check(visit: Visit, *, within: float = WITHIN, pause: float = _PAUSE) -> Non
         if time.monotonic() + pause > deadline:
             raise OpsError(
                 f"{visit.url} is not well: {reason}.",
-                f"In {within:.0f} s it never gave {ROW} good answers in a row, its certificate verified.",
-                "Look at the logs of its pods: kubectl logs, for the Deployment of the stack.",
+                f"Within {within:.0f} s it did not give {ROW} good answers in a row with a verified certificate.",
+                "Read the logs of its pods: kubectl logs, for the stack's Deployment.",
             )
         good = 0
         time.sleep(pause)
@@ -98,12 +98,12 @@ def check(visit: Visit, *, within: float = WITHIN, pause: float = _PAUSE) -> Non
 
 def run(
     *,
-    url: Annotated[str, typer.Option(help="The site's, as the output `url` has it.")],
+    url: Annotated[str, typer.Option(help="The site's URL: the stack's output `url`.")],
     expect: Annotated[str, typer.Option(help="A word that the page must show, such as its version.")] = "",
     authority: Authority = None,
     address: Address = None,
     within: Within = WITHIN,
 ) -> None:
-    """Visit a site over HTTPS, and say why when it does not answer well."""
+    """Visit a site over HTTPS; fail with the reason when it does not answer well."""
     check(Visit(url=url, expect=expect, authority=authority, address=address), within=within)
     print(f"{url} gave {ROW} good answers in a row, its certificate verified.")

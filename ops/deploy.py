@@ -1,8 +1,8 @@
-"""`pulumi up` with a visit to the site behind it, and a summary that names the way back.
+"""Run `pulumi up`, visit the site, and write a summary that names the image to roll back to.
 
-The way back is the last image whose visit passed, which need not be the one that ran before: two bad deployments may
-follow each other. Its digest is a tag of the stack, which every backend keeps beside the state. So is the digest of an
-image that the stack was told to go back to: deployments keep to it until one is told to build again.
+A rollback goes to the last image whose visit passed. That need not be the previous one: two bad deployments may follow
+each other. Its digest is a tag of the stack, which every backend stores beside the state. So is the digest of a
+rollback: later deployments keep that image until one is told to build again.
 """
 
 import json
@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from ops import check_site, pulumi
+from ops import aws, check_site, pulumi, recover
 from ops.check_site import Visit
 from ops.command import OpsError
 
@@ -20,35 +20,34 @@ VISITED = "ejemplo-django:visited"
 """The stack's tag with the digest of the last image whose visit passed."""
 
 HELD = "ejemplo-django:held"
-"""The stack's tag with the digest that deployments keep to."""
+"""The stack's tag with the digest that deployments keep."""
 
 BUILD = "build"
-"""Given in the place of a digest: build again."""
+"""The value for `--digest` that ends a rollback: build again."""
 
 
 def run(
     *,
     stack: Annotated[str, typer.Option(help="The stack.")],
     digest: Annotated[
-        str, typer.Option(help=f"Run this image, sha256:..., now and in later deployments; `{BUILD}` ends that.")
+        str, typer.Option(help=f"Deploy this image, sha256:..., now and in later deployments; `{BUILD}` ends that.")
     ] = "",
-    expect_version: Annotated[
-        bool, typer.Option(help="The page must show image.tag, or the first 12 characters of the digest.")
-    ] = False,
-    summary: Annotated[Path | None, typer.Option(envvar="GITHUB_STEP_SUMMARY", help="Where to add it.")] = None,
+    summary: Annotated[Path | None, typer.Option(envvar="GITHUB_STEP_SUMMARY", help="File to append it to.")] = None,
     authority: check_site.Authority = None,
     address: check_site.Address = None,
     within: check_site.Within = check_site.WITHIN,
 ) -> None:
-    """Bring a stack up and visit its site; exit code 1, and the way back, when either fails."""
+    """Deploy a stack and visit its site. When either fails, print how to roll back; the exit code is 1."""
+    recover.interrupted(stack)
+    aws.same_account(pulumi.state(stack), pulumi.settings(stack))
     known = tags(stack)
-    held = _held(stack, digest, known)
-    good = known.get(VISITED) or _answering(stack, authority=authority, address=address)
+    held = _digest_to_keep(stack, digest, known)
+    good = known.get(VISITED) or _running(stack, authority=authority, address=address)
     try:
-        pulumi.watched("up", "--yes", "--stack", stack, "--non-interactive", "--color", "never")
+        # The refresh finds what was deleted or changed by hand; `up` restores it.
+        pulumi.watched("up", "--yes", "--refresh", "--stack", stack, "--non-interactive", "--color", "never")
         now = pulumi.deployed(stack)
-        expect = _version(stack) if expect_version else ""
-        check_site.check(Visit(url=now["url"], expect=expect, authority=authority, address=address), within=within)
+        check_site.check(Visit(url=now["url"], authority=authority, address=address), within=within)
     except OpsError as error:
         todo = way_back(stack, good)
         _add(summary, [f"## `{stack}` was not deployed well", *_block(str(error)), *_block(todo)])
@@ -64,26 +63,26 @@ def run(
 
 
 def tags(stack: str) -> dict[str, str]:
-    """The stack's tags. Raises OpsError as `pulumi.run` does."""
+    """Return the stack's tags. Raises OpsError as `pulumi.run` does."""
     return dict(json.loads(pulumi.run("stack", "tag", "ls", "--json", "--stack", stack)))
 
 
 def way_back(stack: str, digest: str) -> str:
-    """What to type to run an image again that was well; `digest` is empty where there is none."""
+    """Return the command that rolls back to the image `digest`, or a hint when `digest` is empty."""
     if not digest:
-        return "No image before it passed the visit, so there is nothing to go back to: fix the program."
+        return "No earlier image passed the visit, so there is no rollback: fix the program and deploy again."
     return (
-        f"To go back to the last image that passed the visit, without a build:\n"
-        f"python -m ops deploy --stack {stack} --digest {digest}"
+        f"To roll back to the last image that passed the visit, without a build:\n"
+        f".venv/bin/python -m ops deploy --stack {stack} --digest {digest}"
     )
 
 
-def _held(stack: str, digest: str, known: dict[str, str]) -> str:
-    """Remember the digest to keep to, and set it for this deployment; empty for none."""
+def _digest_to_keep(stack: str, digest: str, known: dict[str, str]) -> str:
+    """Store the digest to keep, set it for this deployment, and return it; empty for none."""
     if digest == BUILD:
         if HELD in known:
             pulumi.run("stack", "tag", "rm", HELD, "--stack", stack)
-            # In a fresh checkout it is not set, which is as well.
+            # This fails in a fresh checkout, where the key is not set.
             pulumi.ended("config", "rm", "--stack", stack, "--path", "image.digest")
         return ""
     held = digest or known.get(HELD, "")
@@ -91,28 +90,28 @@ def _held(stack: str, digest: str, known: dict[str, str]) -> str:
         raise OpsError(
             f"{stack} was not deployed.",
             f"--digest: found {held!r}, expected sha256: and 64 hexadecimal digits, or {BUILD}.",
-            f"Take the digest at the end of an output `image`: pulumi stack output image --stack {stack}",
+            f"Use the digest at the end of the output `image`: pulumi stack output image --stack {stack}",
         )
     if held:
+        # The program takes one of the two keys. The next checkout has `image.digestFrom` again.
+        pulumi.ended("config", "rm", "--stack", stack, "--path", "image.digestFrom")
         pulumi.run("config", "set", "--stack", stack, "--path", "image.digest", held)
         pulumi.run("stack", "tag", "set", HELD, held, "--stack", stack)
     return held
 
 
-def _version(stack: str) -> str:
-    image = pulumi.settings(stack).get("image") or {}
-    return str(image["digest"].removeprefix("sha256:")[:12] if image.get("digest") else image.get("tag", ""))
+def _running(stack: str, *, authority: Path | None, address: str | None) -> str:
+    """Return the digest of the running image if its site answers well, and record it; empty otherwise.
 
-
-def _answering(stack: str, *, authority: Path | None, address: str | None) -> str:
-    """The digest of what runs, if the site answers well: it was deployed by a plain `up`, which visits nothing."""
+    A plain `pulumi up` deploys without a visit, and so records none.
+    """
     now = pulumi.outputs(stack)
     if "image" not in now:
         return ""
     try:
         check_site.check(Visit(url=now["url"], authority=authority, address=address), within=0)
     except OpsError as error:
-        print(f"No way back is known: no deployment was visited yet, and what runs is not well.\n{error}")
+        print(f"There is no image to roll back to: none passed the visit yet, and the site does not answer.\n{error}")
         return ""
     return _record(stack, now["image"])
 
@@ -124,7 +123,7 @@ def _record(stack: str, image: str) -> str:
 
 
 def _block(text: str) -> list[str]:
-    """Text of others in Markdown: indented, so that it is nothing but text."""
+    """Return text as an indented block, in which Markdown means nothing."""
     return ["", *(f"    {line}" for line in text.splitlines()), ""]
 
 

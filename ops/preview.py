@@ -1,4 +1,4 @@
-"""What a pull request would do to its stacks, as one comment on it: what cannot be undone first, secrets masked."""
+"""Preview stacks and comment on the pull request: irreversible changes first, secrets masked."""
 
 import json
 import re
@@ -11,48 +11,48 @@ from ops import command, pulumi
 from ops.command import OpsError
 
 LIMIT = 65_536
-"""What GitHub takes as the body of a comment or an issue. It counts characters; here bytes are, which are more."""
+"""GitHub's limit for the body of a comment or an issue, in characters; here it is applied to bytes, which are more."""
 
-SECRET = "[secret]"  # noqa: S105  # the word the engine writes instead of a secret
+SECRET = "[secret]"  # noqa: S105  # what the engine prints for a secret
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
-"""What the engine writes for a value that only an `up` will know (its SDKs' `UnknownStringValue`)."""
+"""What the engine prints for a value known only after `up` (`UnknownStringValue` in its SDKs)."""
 
 Step = Mapping[str, Any]
-"""A step of the engine's, as `pulumi preview --json` has it."""
+"""A step in the output of `pulumi preview --json`."""
 
 _TITLES = {
     "delete": "Deleted",
     "replace": "Replaced",
-    "discard": "Dropped from the state, and left where it is",
+    "discard": "Dropped from the state, not deleted",
     "update": "Updated",
     "import": "Imported",
     "create": "Created",
 }
-"""What is done to a resource, in the order of what it can break."""
+"""Titles of the actions, the most dangerous first."""
 
 _ACTIONS = {
     **dict.fromkeys(("same", "refresh", "read", "remove-pending-replace"), ""),
     **dict.fromkeys(("create-replacement", "delete-replaced", "import-replacement", "read-replacement"), "replace"),
     "discard-replaced": "discard",
 }
-"""The engine's other operations (pkg/resource/deploy, step.go) by what they mean; empty where nothing is done."""
+"""The engine's other operations (pkg/resource/deploy, step.go) and their actions; empty where nothing is done."""
 
 _PATH = re.compile(r'\[(\d+)\]|\["((?:[^"\\]|\\.)*)"\]|\.?([^.\[\]]+)')
 _VALUE = 160
-"""Characters of one value: an image with registry, repository and digest is read whole."""
+"""Characters shown of a value: enough for an image with registry, repository and digest."""
 _BEFORE = 30
-"""Characters that are shown ahead of the first difference between two long values."""
+"""Characters shown before the first difference between two long values."""
 
 
 def run(
     *,
-    stack: Annotated[list[str], typer.Option(help="The stack; more than one may be given.")],
-    pull: Annotated[int, typer.Option(help="The pull request to comment on; without it the comment is printed.")] = 0,
-    revision: Annotated[str, typer.Option(help="The commit that is previewed.")] = "",
+    stack: Annotated[list[str], typer.Option(help="The stack; repeat the option for more stacks.")],
+    pull: Annotated[int, typer.Option(help="The pull request to comment on; by default only print.")] = 0,
+    revision: Annotated[str, typer.Option(help="The previewed commit.")] = "",
 ) -> None:
-    """Preview stacks and write one comment; exit code 1 when a preview failed, which the comment then says."""
+    """Preview stacks and write one comment. Exit 1 when a preview failed; the comment then has the error."""
     comments = [comment(each, revision=revision) for each in stack]
-    # A stack's comment ends by itself where it has no more room.
+    # Each stack gets an equal share of the comment.
     text = "\n".join(fitted(blocks, limit=LIMIT // len(stack) - 1) for blocks, _ in comments)
     print(text, end="")
     if pull:
@@ -63,25 +63,30 @@ def run(
 
 
 def comment(stack: str, *, revision: str = "") -> tuple[list[list[str]], bool]:
-    """Preview a stack; the comment in blocks of lines, and whether the preview failed."""
+    """Preview a stack; return its part of the comment as blocks of lines, and whether the preview failed."""
     try:
-        done = pulumi.ended("preview", "--json", "--stack", stack)
-        report = json.loads(done.stdout) if done.stdout.strip() else {}
-        errors = messages(report, "error") or ([pulumi.said(done.stderr)] if done.returncode else [])
+        report, errors = planned(stack)
     except (OpsError, ValueError) as error:
         report, errors = {}, [str(error)]
     return rendered(report, stack=stack, errors=errors, revision=revision), bool(errors)
 
 
+def planned(stack: str) -> tuple[dict[str, Any], list[str]]:
+    """Run a preview; return its JSON, and its errors: none if it succeeded. Raise OpsError without a pulumi."""
+    done = pulumi.ended("preview", "--json", "--stack", stack)
+    report = json.loads(done.stdout) if done.stdout.strip() else {}
+    return report, messages(report, "error") or ([pulumi.said(done.stderr)] if done.returncode else [])
+
+
 def rendered(report: Mapping[str, Any], *, stack: str, errors: list[str], revision: str = "") -> list[list[str]]:
-    """Write what the engine reports, and why it failed if it did, in blocks of lines of Markdown."""
+    """Return the engine's report, and its errors if it failed, as blocks of Markdown lines."""
     found: dict[str, dict[str, Step]] = {}
     for step in report.get("steps") or ():
         state = step.get("newState") or step.get("oldState") or {}
         action = _ACTIONS.get(step["op"], step["op"])
         if state.get("custom") and action:
             found.setdefault(action, {}).setdefault(step["urn"], step)
-    # What a newer engine calls otherwise comes first: nobody here knows what it breaks.
+    # Unknown operations of a newer engine come first: they may be dangerous.
     actions = [*sorted(found.keys() - _TITLES.keys()), *(each for each in _TITLES if each in found)]
     counted = ", ".join(f"{len(found[each])} {_title(each).split(',')[0].lower()}" for each in actions)
     at = f" at {code(revision[:12])}" if revision else ""
@@ -89,11 +94,11 @@ def rendered(report: Mapping[str, Any], *, stack: str, errors: list[str], revisi
     if errors:
         blocks += [["> [!CAUTION]", "> **The preview failed: nothing can be deployed as it is.**"]]
         blocks += [block(error) for error in errors]
-        blocks += [["What follows is as far as the preview came; it is not all."]] if actions else []
+        blocks += [["The list below is incomplete: the preview stopped at the error."]] if actions else []
     loud = [each for action in ("delete", "replace") for each in found.get(action, {}).values()]
     if loud:
         lost = [each for each in loud if (_state(each, "oldState").get("inputs") or {}).get("forceDestroy") is True]
-        with_all = f" With all that is in it: {', '.join(map(_name, lost))}." if lost else ""
+        with_all = f" With everything in it: {', '.join(map(_name, lost))}." if lost else ""
         blocks += [["> [!CAUTION]", f"> Deleted or replaced: {', '.join(map(_name, loud))}.{with_all}"]]
     blocks += [["**The cluster's plan**", "", *block(each)] for each in messages(report, "info", of=_OF_CLUSTER)]
     blocks += [["**Warning**", "", *block(each)] for each in messages(report, "warning")]
@@ -104,11 +109,11 @@ def rendered(report: Mapping[str, Any], *, stack: str, errors: list[str], revisi
 
 
 _OF_CLUSTER = re.compile(r"[:$]ejemplo-django:infra:\w*Cluster(::|\$)")
-"""Of what a cluster's driver logs what it would do: a component whose type ends in `Cluster`, or a part of it."""
+"""Matches the URN of a cluster's driver, which logs its plan: a component whose type ends in `Cluster`, or a child."""
 
 
 def messages(report: Mapping[str, Any], severity: str, *, of: re.Pattern[str] | None = None) -> list[str]:
-    """The engine's messages of a severity, each once; with `of`, those on resources whose URN it finds."""
+    """Return the engine's messages of a severity, without repeats; with `of`, only those whose URN it matches."""
     said = [
         pulumi.said(each.get("message", ""))
         for each in report.get("diagnostics") or ()
@@ -118,16 +123,16 @@ def messages(report: Mapping[str, Any], severity: str, *, of: re.Pattern[str] | 
 
 
 def code(text: str) -> str:
-    """Put a text on one line into a code span, where neither Markdown, HTML nor a mention means anything."""
+    """Return a text as a one-line code span, in which Markdown, HTML and mentions have no effect."""
     plain = "".join(each if each.isprintable() else " " for each in text) or " "
     fence = "`" * (_longest_run(plain) + 1)
-    # A space is taken off at both ends when a span has one at both: it parts backticks from the fence.
+    # Markdown strips one space from both ends of a span: here it separates backticks from the fence.
     space = " " if plain.startswith(("`", " ")) or plain.endswith(("`", " ")) else ""
     return f"{fence}{space}{plain}{space}{fence}"
 
 
 def block(text: str, *, limit: int = 8_000) -> list[str]:
-    """Put lines into a fenced block, as lines of Markdown; of a longer text the first `limit` characters."""
+    """Return a text as the lines of a fenced block; a text over `limit` characters is cut there."""
     if len(text) > limit:
         text = f"{text[:limit]}\n… and {len(text) - limit} more characters"
     plain = ["".join(each if each.isprintable() else " " for each in line) for line in text.splitlines()]
@@ -136,13 +141,11 @@ def block(text: str, *, limit: int = 8_000) -> list[str]:
 
 
 def fitted(blocks: list[list[str]], *, limit: int = LIMIT) -> str:
-    """Join blocks of lines, an empty line between two, up to `limit` bytes; a block is kept whole or left out."""
+    """Join blocks of lines with empty lines between them, up to `limit` bytes. A block is never cut."""
     text = ""
     for at, lines in enumerate(blocks):
         left = sum(len(each) for each in blocks[at:])
-        end = (
-            f"**Cut off here:** GitHub takes no longer text. `pulumi preview --diff` shows the {left} lines left out.\n"
-        )
+        end = f"**Cut off here:** GitHub's limit is reached. `pulumi preview --diff` shows the {left} lines left out.\n"
         more = "\n".join(lines) + "\n"
         room = limit - (0 if at == len(blocks) - 1 else len(end.encode()) + 1)
         if len((text + more).encode()) + 1 > room:
@@ -164,14 +167,14 @@ def _name(step: Step) -> str:
 
 
 def _described(action: str, step: Step) -> Iterator[str]:
-    """One resource in lines of Markdown: its name, its type, and what of it changes."""
+    """Yield a resource as lines of Markdown: its name, its type, and its changes."""
     kind = str((_state(step, "newState") or _state(step, "oldState"))["type"])
     yield f"- {_name(step)} ({code(kind)})"
     if action not in ("create", "delete"):
-        # A provider that says no more than which properties differ gives only their names.
+        # Some providers report only the names of the properties that differ.
         named = {*(step.get("diffReasons") or ()), *(step.get("replaceReasons") or ())}
         detailed = step.get("detailedDiff") or {path: {"kind": "update", "inputDiff": True} for path in named}
-        # Those that begin with two underscores are Pulumi's own, such as the code of a dynamic provider.
+        # Names with two leading underscores are Pulumi's own, such as a dynamic provider's code.
         yield from (f"  - {_change(path, step, detailed[path])}" for path in sorted(detailed) if path[:2] != "__")
 
 
@@ -183,7 +186,7 @@ def _change(path: str, step: Step, diff: Mapping[str, Any]) -> str:
     kind = str(diff.get("kind", "update"))
     replaces = kind.endswith("-replace") or path in (step.get("replaceReasons") or ())
     named, why = code(_readable(path, new.get("inputs"), old.get("inputs"))), " **(replaces it)**" if replaces else ""
-    # A secret on one side is a secret on the other: what was one must not show for being one no longer.
+    # Mask both sides when one is secret: a value stays secret after its mark is removed.
     if SECRET in (left, right):
         return f"{named}: {code(SECRET)} changes{why}"
     before, after = _shown(left, beside=right), _shown(right, beside=left)
@@ -197,13 +200,13 @@ def _change(path: str, step: Step, diff: Mapping[str, Any]) -> str:
 
 
 def _steps(path: str) -> list[str | int]:
-    """Take a path such as `spec.ports[0].name` or `tags["a.b"]` apart, as the engine writes them."""
+    """Split a path of the engine's, such as `spec.ports[0].name` or `tags["a.b"]`, into its steps."""
     found = _PATH.findall(path)
     return [int(at) if at else re.sub(r"\\(.)", r"\1", quoted) if quoted else name for at, quoted, name in found]
 
 
 def _find(properties: Any, steps: list[str | int]) -> Any:
-    """Follow a path; a value inside a secret is SECRET, and None is what is not there."""
+    """Return the value at a path: SECRET or UNKNOWN when a value above it is, None when there is none."""
     value = properties
     for step in steps:
         if value in (SECRET, UNKNOWN):
@@ -220,7 +223,7 @@ def _first(path: str, *states: Any) -> Any:
 
 
 def _readable(path: str, *states: Any) -> str:
-    """Name the elements of lists: `env[3].value` is `env[VERSION].value` when one of the states says so."""
+    """Replace indexes by the elements' names: `env[3].value` becomes `env[VERSION].value` if a state has the name."""
     named, steps = "", _steps(path)
     for at, step in enumerate(steps, 1):
         if isinstance(step, int):
@@ -232,13 +235,13 @@ def _readable(path: str, *states: Any) -> str:
 
 
 def _text(value: Any) -> str:
-    """Write a value on one line, as JSON; what cannot be printed, such as a turn of direction, as its number."""
+    """Return a value as JSON on one line; unprintable characters, such as direction marks, are escaped."""
     written = json.dumps(value, ensure_ascii=False).replace(f'"{UNKNOWN}"', "known after up")
     return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in written)
 
 
 def _shown(value: Any, *, beside: Any) -> str:
-    """Write a value within _VALUE characters; of a long one the part that differs from the one `beside` it."""
+    """Return at most _VALUE characters of a value; of a longer one, the part that differs from `beside`."""
     written, other = _text(value), _text(beside)
     if len(written) <= _VALUE:
         return written

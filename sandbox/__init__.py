@@ -1,1 +1,1 @@
-"""The embedded cloud: what the program meets on one machine in place of AWS. The program never imports it."""
+"""The embedded cloud: it stands in for AWS on one machine. The program never imports it."""

@@ -1,4 +1,4 @@
-"""Where everything of the embedded cloud is reached: addresses, names, ports. It imports nothing."""
+"""Addresses, names and ports of the embedded cloud. This module imports nothing."""
 
 LINK = "edsandbox0"
 """The host's end of the virtual Ethernet pair; at most 15 characters (Linux IFNAMSIZ)."""
@@ -7,31 +7,31 @@ HOST_ADDRESS = "10.213.7.1"
 """The host's own address on the link."""
 
 NODE_ADDRESS = "10.213.7.2"
-"""The machine's address: the node, the API server, the registry, the name server and the AWS endpoint."""
+"""The machine's address, of the node, the API server, the registry, the name server and the AWS endpoint."""
 
 ECR_ADDRESS = "10.213.7.3"
-"""The machine's other address: ECR's registry. AWS keeps the first four of a subnet, so no balancer gets it."""
+"""The machine's second address, of ECR's registry. AWS reserves a subnet's first four, so no balancer gets it."""
 
 NETWORK = "10.213.7.0/24"
-"""The link's network, and the VPC's and subnet's range in EC2: balancers get their addresses from it."""
+"""The network of the link, and of the VPC and its subnet in EC2: load balancers get their addresses from it."""
 
 NAME_SERVERS = "10.213.7.128/25"
-"""The addresses of Route 53's name servers: the upper half of the network, which no balancer reaches."""
+"""The addresses of Route 53's name servers: the upper half of the network, which no load balancer gets."""
 
 WORLD = "the world"
-"""The caller reference of the hosted zones that the DNS leads to without this account's doing."""
+"""The caller reference of hosted zones that count as delegated from the root."""
 
 PARENT_ZONE = "example.test"
-"""The hosted zone in the account from the beginning, which the world knows; `.test` is reserved (RFC 6761)."""
+"""The hosted zone the account starts with, delegated from the root; `.test` is reserved (RFC 6761)."""
 
 UPSTREAM_DNS = "10.0.2.3"
-"""slirp4netns answers DNS there on behalf of the host's own resolver (slirp4netns(1))."""
+"""Where slirp4netns forwards DNS to the host's own resolver (slirp4netns(1))."""
 
 POD_NETWORK = "10.244.0.0/16"
-"""The pods' addresses (kubeadm's customary range)."""
+"""The pods' addresses (the range customary with kubeadm)."""
 
 SERVICE_NETWORK = "10.96.0.0/16"
-"""The cluster addresses of Services (kubeadm's customary range)."""
+"""The Services' cluster addresses (kubeadm's default)."""
 
 NODE = "sandbox-node"
 """The Kubernetes node's name."""
@@ -46,19 +46,19 @@ REGISTRY = "registry.example.test:5000"
 """The private registry."""
 
 ECR_DOMAIN = f".dkr.ecr.{REGION}.amazonaws.com"
-"""What the names of ECR's registries in the region end with, after the account's number."""
+"""The end of the host names of ECR's registries in the region, after the account's number."""
 
 AWS_ENDPOINT = f"http://{NODE_ADDRESS}:4566"
-"""Every AWS API, as moto serves it."""
+"""The endpoint of every AWS API, served by moto."""
 
 API_SERVER = f"https://{NODE_ADDRESS}:6443"
-"""The API server of Kubernetes."""
+"""The URL of the Kubernetes API server."""
 
 AUTHENTICATOR_PORT = 21362
-"""Where EKS' authenticator answers the API server; the authenticator's own default."""
+"""The port of EKS' authenticator, its own default."""
 
 BALANCERS_HEALTH_PORT = 8404
-"""Where haproxy answers that it runs."""
+"""The port of haproxy's health check."""
 
 STS_HOST = f"sts.{REGION}.amazonaws.com"
-"""The only name of STS in this region that EKS' authenticator asks about a token; the machine knows it as moto's."""
+"""The host name of STS that EKS' authenticator asks about a token; in the machine it leads to moto."""

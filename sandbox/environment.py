@@ -1,4 +1,4 @@
-"""What the user's own `pulumi`, `kubectl`, `docker` and `aws` need to work on the sandbox: a PATH and variables."""
+"""The PATH and variables with which `pulumi`, `kubectl`, `docker` and `aws` work on the sandbox."""
 
 import json
 import os
@@ -18,32 +18,29 @@ from sandbox.logins import PASSPHRASE, aws_environment
 from sandbox.toolchain import ENGINE, Found, Tool
 
 STACK = "local"
-"""The stack that runs on the sandbox unless another driver is asked for."""
+"""The default stack on the sandbox."""
 
 STACKS = {"existing": STACK, "eks": "local-eks"}
-"""The sandbox's stacks by the driver of their cluster."""
-
-_NAMESPACES = {"local-eks": "eks"}
-"""The namespace of a stack that does not have `default`: one API server serves them all."""
+"""The sandbox's stacks, by the driver of their cluster."""
 
 _STAND_IN = "a stand-in of the embedded cloud"
 
 AWS_WAIT = 200
-"""Milliseconds that the AWS plugin waits at most between two looks: AWS of the sandbox answers at once. The official
-plugin knows no such limit, and waits as long as is right for AWS."""
+"""The AWS plugin's longest wait between two polls, in milliseconds: the sandbox's AWS answers at once. The official
+plugin ignores it and waits as long as is right for AWS."""
 
 
 def variables(layout: Layout) -> dict[str, str]:
-    """The environment of every command that works on the sandbox, PATH included."""
+    """Return the environment, PATH included, of commands that work on the sandbox."""
     return aws_environment() | {
         "PATH": f"{layout.bin}:{os.environ['PATH']}",
         "PULUMI_HOME": str(layout.root / "pulumi"),
-        # Without the files beside each state that a killed engine leaves empty, and that nobody can read then.
+        # Without metadata files beside the states: a killed engine leaves them empty, and later runs cannot read them.
         "PULUMI_BACKEND_URL": f"file://{layout.root / 'stacks'}?metadata=skip",
         "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,
         "PULUMI_SKIP_UPDATE_CHECK": "true",
-        "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",  # what can be had is here already
-        "PULUMI_IGNORE_AMBIENT_PLUGINS": "true",  # what runs is what `make status` names, whatever is on PATH
+        "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",  # all available plugins are installed already
+        "PULUMI_IGNORE_AMBIENT_PLUGINS": "true",  # run the plugins that `make status` shows, not those on PATH
         toolchain.AWS_WAIT: str(AWS_WAIT),
         "KUBECONFIG": str(layout.kubeconfig),
         "KUBECACHEDIR": str(layout.kubectl_cache),
@@ -53,28 +50,29 @@ def variables(layout: Layout) -> dict[str, str]:
 
 
 def outer_path(layout: Layout) -> str:
-    """PATH without the sandbox's own folder, which is on it in a shell that sourced `.sandbox/env`."""
+    """Return PATH without the sandbox's own folder, which a shell that sourced `.sandbox/env` has on it."""
     return os.pathsep.join(each for each in os.environ["PATH"].split(os.pathsep) if each != str(layout.bin))
 
 
 def search_path(layout: Layout) -> str:
-    """Where tools are looked for: where the user's own engine keeps its plugins, and on PATH."""
+    """Return the path on which tools are looked for: the plugin folders of the user's own engine, then PATH."""
     home = Path(os.environ.get("PULUMI_HOME") or Path.home() / ".pulumi")
     if home == layout.root / "pulumi":  # in a shell that sourced `.sandbox/env`
         return outer_path(layout)
     wanted = [home / "plugins" / tool.folder for tool in (*toolchain.TOOLS, toolchain.DOCKER_PLUGIN)]
-    # The engine marks a folder that it has not filled yet by a file beside it.
+    # The engine marks an incomplete folder with a `.partial` file beside it.
     whole = [str(each) for each in wanted if each.is_dir() and not each.with_name(f"{each.name}.partial").exists()]
     return os.pathsep.join([*whole, outer_path(layout)])
 
 
 def write(layout: Layout, tools: Sequence[Found]) -> None:
-    """Fill `.sandbox/bin` and the engine's plugins, and write `.sandbox/env`."""
+    """Link the tools into `.sandbox/bin` and the engine's plugin folder, and write `.sandbox/env`."""
     for folder in ("stacks", "pulumi", "docker"):
         (layout.root / folder).mkdir(exist_ok=True)
     found = {each.tool.name: each for each in tools}
     link(layout.bin / "kubectl", found["kubernetes"].binaries["kubectl"])
     link(layout.bin / "aws", Path(sys.executable).parent / "aws")
+    _docker(layout)
     about = {name: _plugin(layout, found[f"pulumi-{name}"]) for name in ("resource-aws", "resource-kubernetes")}
     about |= _engine(layout, found["pulumi"])
     (layout.root / "plugins.json").write_text(json.dumps(about))
@@ -82,22 +80,31 @@ def write(layout: Layout, tools: Sequence[Found]) -> None:
     path = f'export PATH="{layout.bin}:$PATH"'
     exports = [f"export {name}={shlex.quote(value)}" for name, value in given.items() if name != "PATH"]
     unset = "unset AWS_PROFILE AWS_SESSION_TOKEN"
-    comment = f"# To be sourced: what works on the sandbox of {layout.checkout}."
+    comment = f"# Source this file to work on the sandbox of {layout.checkout}."
     (layout.root / "env").write_text("\n".join([comment, path, unset, *exports, ""]))
 
 
+def _docker(layout: Layout) -> None:
+    """Make docker's command line trust the sandbox's authority: some commands ask registries without the daemon."""
+    script, docker = layout.bin / "docker", shutil.which("docker", path=outer_path(layout))
+    script.unlink(missing_ok=True)
+    if docker:
+        script.write_text(f'#!/bin/sh\nSSL_CERT_FILE={shlex.quote(str(layout.ca))} exec "{docker}" "$@"\n')
+        script.chmod(0o755)
+
+
 def plugins(layout: Layout) -> dict[str, str]:
-    """Which plugins the engine runs, by name: the version of each, and what it is."""
+    """Return the version and origin of each of the engine's plugins, by name."""
     about: dict[str, str] = json.loads((layout.root / "plugins.json").read_text())
     return about
 
 
 def _engine(layout: Layout, pulumi: Found) -> dict[str, str]:
-    """Put the engine into `.sandbox/bin`; say which language host it has, and which plugin for docker.
+    """Put the engine into `.sandbox/bin`; return the version and origin of its language host and docker plugin.
 
     The engine looks for its language host beside its own binary, links resolved: an official installation has it
-    there, a build has not. The plugin for docker is fetched for an official engine alone: where that could not be
-    had, neither can the plugin.
+    there, a build has not. The docker plugin is downloaded only for an official engine: where that could not be
+    downloaded, neither can the plugin.
     """
     binary, own = pulumi.binaries["pulumi"], layout.bin / "pulumi"
     own.unlink(missing_ok=True)
@@ -113,7 +120,7 @@ def _engine(layout: Layout, pulumi: Found) -> dict[str, str]:
                 raise
             return {"resource-docker": _docker_stand_in(layout), "language-python": official}
     try:
-        os.link(binary, own)  # a copy, where the cache is on another disk
+        os.link(binary, own)  # fails when the cache is on another disk
     except OSError:
         shutil.copy2(binary, own)
     _script(layout.bin / "pulumi-language-python", layout, "sandbox.plugins.language")
@@ -123,7 +130,7 @@ def _engine(layout: Layout, pulumi: Found) -> dict[str, str]:
 
 
 def _plugin(layout: Layout, found: Found) -> str:
-    """Put a plugin where the engine looks for the version that the SDK asks for; say what it is."""
+    """Link a plugin where the engine looks for this version; return its version and origin."""
     [(name, binary)] = found.binaries.items()
     link(_plugin_folder(layout, found.tool) / name, binary)
     what = {
@@ -147,56 +154,48 @@ def _plugin_folder(layout: Layout, tool: Tool) -> Path:
 
 
 def select_stack(layout: Layout, stack: str) -> None:
-    """Make the stack and its namespace, or select it when it is there."""
+    """Select the stack, and create it if it does not exist."""
     _pulumi(layout, "stack", "select", "--create", stack)
-    if stack in _NAMESPACES:
-        namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": _NAMESPACES[stack]}}
-        _run(layout, [str(layout.bin / "kubectl"), "apply", "--filename=-"], stdin=json.dumps(namespace))
 
 
 def deployed(layout: Layout) -> list[str]:
-    """Those of the sandbox's stacks that have been made."""
+    """Return the names of the sandbox's stacks that have a state."""
     folder = layout.root / "stacks" / ".pulumi" / "stacks"
     return [stack for stack in STACKS.values() if any(folder.glob(f"*/{stack}.json"))]
 
 
 def release_abandoned_lock(layout: Layout, stack: str) -> None:
-    """Release the stack when the engines that locked it were killed: nobody else would. A living one keeps it."""
+    """Release the stack's lock if every engine that holds one was killed. A running engine keeps it."""
     locks = list((layout.root / "stacks" / ".pulumi" / "locks").glob(f"**/{stack}/*.json"))
     if locks and not any(psutil.pid_exists(json.loads(lock.read_text())["pid"]) for lock in locks):
         _pulumi(layout, "cancel", "--yes", "--stack", stack)
 
 
 def _pulumi(layout: Layout, *arguments: str) -> None:
-    _run(layout, [str(layout.bin / "pulumi"), *arguments])
-
-
-def _run(layout: Layout, command: list[str], *, stdin: str | None = None) -> None:
     said = subprocess.run(
-        command,
+        [str(layout.bin / "pulumi"), *arguments],
         cwd=layout.checkout,
         env=os.environ | variables(layout),
-        input=stdin,
         check=False,
         capture_output=True,
         text=True,
     )
     if said.returncode:
         raise SandboxError(
-            f"`{' '.join([Path(command[0]).name, *command[1:]])}` failed.",
+            f"`pulumi {' '.join(arguments)}` failed.",
             why=said.stderr.strip() or said.stdout.strip(),
-            do="When nothing else helps, `make down` and `make up` start afresh.",
+            do="If nothing else helps, start again from nothing: `make down`, then `make up`.",
         )
 
 
 def link(path: Path, target: Path) -> None:
-    """Make a link, in the place of whatever is there."""
+    """Make a link, replacing what is there."""
     path.unlink(missing_ok=True)
     path.symlink_to(target)
 
 
 def _script(path: Path, layout: Layout, module: str) -> None:
-    path.unlink(missing_ok=True)  # never through a link into somebody else's files
+    path.unlink(missing_ok=True)  # do not write through an old link
     search = f'PYTHONPATH="{layout.checkout}${{PYTHONPATH:+:$PYTHONPATH}}"'
     path.write_text(f'#!/bin/sh\n{search} exec "{sys.executable}" -u -m {module} "$@"\n')
     path.chmod(0o755)

@@ -1,13 +1,13 @@
-"""The one error that the command line prints as a paragraph instead of a traceback."""
+"""The error that the command line prints without a traceback."""
 
 from pathlib import Path
 
 
 class SandboxError(Exception):
-    """Something the user can act on: what failed, why, and what to do; with the end of a log where there is one."""
+    """An error the user can act on: what failed, why, what to do, and the end of a log if there is one."""
 
     def __init__(self, what: str, *, why: str, do: str, log: Path | None = None) -> None:
-        """`what`, `why` and `do` are sentences; the last lines of `log` follow them when it exists."""
+        """Take `what` failed, `why` and what to `do`, in sentences. The last lines of `log` follow if it exists."""
         self.log = log
         text = f"{what}\n{why}\n{do}"
         if log is not None and log.exists():
@@ -16,6 +16,6 @@ class SandboxError(Exception):
 
 
 def tail(path: Path, lines: int = 15) -> str:
-    """The last `lines` lines of a text file, indented; undecodable bytes replaced."""
+    """Return the last `lines` lines of a text file, indented, with undecodable bytes replaced."""
     content = path.read_text(errors="replace").splitlines()[-lines:]
     return "\n".join(f"  {line}" for line in content)

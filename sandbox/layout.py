@@ -1,4 +1,4 @@
-"""Where everything of the embedded cloud lives on disk: one folder in the checkout, and one cache."""
+"""The paths of the embedded cloud: one folder in the checkout, one cache, and one folder for sockets."""
 
 import hashlib
 import os
@@ -6,48 +6,48 @@ from dataclasses import dataclass
 from pathlib import Path
 
 CGROUP = "ejemplo-django-sandbox"
-"""The control group under which every container of the machine runs, in /sys/fs/cgroup."""
+"""The control group of all containers of the machine, in /sys/fs/cgroup."""
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The paths of one checkout's sandbox. `checkout` is the folder that holds Pulumi.yaml."""
+    """The paths of one checkout's sandbox. `checkout` is the folder with Pulumi.yaml."""
 
     checkout: Path
 
     @property
     def root(self) -> Path:
-        """Everything the sandbox writes, but the cache."""
+        """Everything the sandbox writes, except the cache and the sockets."""
         return self.checkout / ".sandbox"
 
     @property
     def bin(self) -> Path:
-        """The commands that `env` puts first on PATH."""
+        """The commands that `.sandbox/env` puts first on PATH."""
         return self.root / "bin"
 
     @property
     def etc(self) -> Path:
-        """Rendered configuration, keys and certificates."""
+        """Generated configuration, keys and certificates."""
         return self.root / "etc"
 
     @property
     def logs(self) -> Path:
-        """One log per service, and the machine's and the supervisor's own."""
+        """One log per service, and those of the machine and the supervisor."""
         return self.root / "logs"
 
     @property
     def aws_calls(self) -> Path:
-        """Who called what of AWS (sandbox.aws.calls)."""
+        """The log of calls to the AWS API (sandbox.aws.calls)."""
         return self.logs / "aws-calls.jsonl"
 
     @property
     def run(self) -> Path:
-        """The sockets, outside of the checkout: the path of one has at most 107 bytes (unix(7))."""
+        """The sockets. They are outside of the checkout, since a socket's path has at most 107 bytes (unix(7))."""
         return Path("/run") / f"ejemplo-{hashlib.sha256(bytes(self.checkout)).hexdigest()[:8]}"
 
     @property
     def tools(self) -> Path:
-        """A link to each of the toolchain's binaries, wherever it is; made when the tool is there."""
+        """Links to the toolchain's binaries, each made once its tool is available."""
         return self.root / "tools"
 
     @property
@@ -57,27 +57,27 @@ class Layout:
 
     @property
     def secrets(self) -> Path:
-        """What was made at random for this sandbox; readable by its owner alone."""
+        """Random keys and passwords of this sandbox, readable only by their owner."""
         return self.root / "secrets"
 
     @property
     def ecr_key(self) -> Path:
-        """What signs ECR's passwords, so that its registry knows them from those that it never gave."""
+        """The key that signs ECR's passwords, with which its registry verifies them."""
         return self.secrets / "ecr-key"
 
     @property
     def ecr_password_life(self) -> Path:
-        """How many seconds the passwords last that ECR gives from now on; 12 hours, as on AWS, without the file."""
+        """The file with the lifetime of new ECR passwords, in seconds. Without the file: 12 hours, as on AWS."""
         return self.etc / "ecr-password-seconds"
 
     @property
     def authenticator(self) -> Path:
-        """What EKS' authenticator reads: its certificate, its cluster, and whom it lets in."""
+        """The files EKS' authenticator reads: its certificate, its cluster, and the mapping of principals."""
         return self.etc / "authenticator"
 
     @property
     def certificates(self) -> Path:
-        """Where ACM hands issued certificates with their keys to the balancers, one PEM per certificate id."""
+        """Issued ACM certificates with their keys, for the load balancers: one PEM per certificate id."""
         return self.secrets / "acm"
 
     @property
@@ -87,12 +87,12 @@ class Layout:
 
     @property
     def kubectl_cache(self) -> Path:
-        """What kubectl remembers of the API; left alone, it would in the user's home."""
+        """The API cache of kubectl, which is in the user's home by default."""
         return self.root / "kubectl"
 
     @property
     def ca(self) -> Path:
-        """The authority that the registry's, the API server's and ACM's certificates come from."""
+        """The certificate of the authority that issues those of the registry, the API server and ACM."""
         return self.root / "ca.crt"
 
     @property
@@ -112,10 +112,10 @@ class Layout:
 
     @property
     def cache(self) -> Path:
-        """What is fetched or built once for every checkout: `$XDG_CACHE_HOME/ejemplo-django`."""
+        """Downloads and builds, shared by all checkouts: `$XDG_CACHE_HOME/ejemplo-django`."""
         return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ejemplo-django"
 
 
 def here() -> Layout:
-    """The layout of the checkout that this package is part of."""
+    """Return the layout of the checkout that this package is part of."""
     return Layout(Path(__file__).resolve().parent.parent)

@@ -1,4 +1,4 @@
-"""Who one is on the embedded cloud: users, passwords and keys, all of them made for one machine."""
+"""Users, passwords and keys of the embedded cloud, valid on one machine only."""
 
 import secrets
 
@@ -9,14 +9,14 @@ REGISTRY_USER = "sandbox"
 """The registry's only user."""
 
 AWS_USER = "sandbox"
-"""The IAM user whose credentials everything on the sandbox has unless it is given others."""
+"""The IAM user whose credentials are the default on the sandbox."""
 
 PASSPHRASE = "local-only"
-"""What the secrets of the sandbox's stacks are encrypted with: public, as they are made for one machine."""
+"""The passphrase of the sandbox's stacks. It is public, since their secrets are valid on one machine only."""
 
 
 def aws_environment(who: str = "sandbox") -> dict[str, str]:
-    """What an AWS SDK needs to reach moto: its address, and credentials, of which it only looks at whose they are."""
+    """Return the variables with which an AWS SDK reaches moto as `who`: moto reads only the access key's id."""
     return {
         "AWS_ENDPOINT_URL": addresses.AWS_ENDPOINT,
         "AWS_ACCESS_KEY_ID": who,
@@ -28,7 +28,7 @@ def aws_environment(who: str = "sandbox") -> dict[str, str]:
 
 
 def registry_password(layout: Layout) -> str:
-    """The password of the registry's user, made at random once."""
+    """Return the password of the registry's user; make a random one on the first call."""
     path = layout.secrets / "registry-password"
     if not path.exists():
         path.write_text(secrets.token_urlsafe(24))

@@ -1,4 +1,4 @@
-"""Keys and certificates: one authority for the cluster, the registry and ACM, made once per sandbox."""
+"""Keys and certificates: each sandbox has one authority for the cluster, the registry and ACM."""
 
 import base64
 from pathlib import Path
@@ -13,7 +13,7 @@ from sandbox.layout import Layout
 
 
 def authority(layout: Layout) -> trustme.CA:
-    """The sandbox's authority, made at the first call and read back from then on."""
+    """Return the sandbox's certificate authority; make it on the first call."""
     key = layout.secrets / "ca.key"
     if key.exists():
         return trustme.CA.from_pem(layout.ca.read_bytes(), key.read_bytes())
@@ -24,14 +24,15 @@ def authority(layout: Layout) -> trustme.CA:
 
 
 def server(layout: Layout, name: str, *identities: str) -> Path:
-    """`etc/<name>.pem`, a certificate for those host names and addresses followed by its key."""
+    """Return `etc/<name>.pem`, a certificate for these host names and addresses with its key; make it if missing."""
     return _issue(layout, name, identities, common_name=name, organization=None)
 
 
 def client(layout: Layout, name: str, *, user: str, group: str | None = None) -> Path:
-    """`etc/<name>.kubeconfig` and `etc/<name>.client.pem` for a Kubernetes user (the CN) in a group (the O).
+    """Write a kubeconfig and a client certificate for a Kubernetes user (the CN) in a group (the O).
 
-    https://kubernetes.io/docs/setup/best-practices/certificates/ names the users and groups of each component.
+    They are `etc/<name>.kubeconfig`, which is returned, and `etc/<name>.client.pem`.
+    https://kubernetes.io/docs/setup/best-practices/certificates/ lists the users and groups of the components.
     """
     names = (f"{name}.client.sandbox",)
     pem = _issue(layout, f"{name}.client", names, common_name=user, organization=group).read_bytes()
@@ -63,7 +64,7 @@ def client(layout: Layout, name: str, *, user: str, group: str | None = None) ->
 
 
 def service_account_key(layout: Layout) -> Path:
-    """The key that signs and verifies service account tokens."""
+    """Return the key that signs and verifies service account tokens; make it if missing."""
     path = layout.secrets / "service-account.key"
     if not path.exists():
         key = rsa.generate_private_key(public_exponent=65537, key_size=2048)

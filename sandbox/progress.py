@@ -1,4 +1,4 @@
-"""What goes on during a start: a live display on a terminal, and lines where there is none."""
+"""The progress of a start: a live display on a terminal, plain lines elsewhere."""
 
 import threading
 import time
@@ -10,28 +10,28 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 _EVERY = 15.0
-"""Seconds between two lines that say what still goes on."""
+"""Seconds between two reminders of the running steps."""
 
 
 class Report(Protocol):
-    """Is told what happens to each step; it may be called from any thread."""
+    """Shows the progress of each step. Its methods may be called from any thread."""
 
     def started(self, name: str) -> None:
-        """The step has begun."""
+        """Show that a step has started."""
 
     def advanced(self, name: str, what: str, done: int, total: int) -> None:
-        """The step is at `what`, and so far with it; `total` is 0 where nobody knows how far there is to go."""
+        """Show that a step is at `what`, `done` of `total` units; `total` is 0 where it is unknown."""
 
     def finished(self, name: str) -> None:
-        """The step is done."""
+        """Show that a step is done."""
 
     def failed(self, name: str) -> None:
-        """The step failed, and no other one will begin."""
+        """Show that a step failed; no other step starts after it."""
 
 
 @contextmanager
 def reporting(console: Console) -> Iterator[Report]:
-    """Show on the console whatever the report is told, for as long as the context lasts."""
+    """Yield a report that shows progress on the console."""
     if console.is_terminal:
         columns = (TextColumn("{task.description}", markup=False), BarColumn(bar_width=20), TimeElapsedColumn())
         with Progress(*columns, console=console) as progress:
@@ -43,7 +43,7 @@ def reporting(console: Console) -> Iterator[Report]:
 
 @contextmanager
 def lines(say: Callable[[str], None], every: float = _EVERY) -> Iterator[Report]:
-    """Say when a step starts and ends and, every so many seconds, which ones go on and for how long."""
+    """Yield a report that prints when a step starts and ends, and every `every` seconds which steps run."""
     report, over = _Lines(say), threading.Event()
 
     def remind() -> None:
@@ -74,7 +74,7 @@ class _Display:
         self._progress.update(self._tasks[name], description=f"{name} is ready", total=1, completed=1)
 
     def failed(self, name: str) -> None:
-        self._progress.update(self._tasks[name], description=f"{name} failed; ending the start")
+        self._progress.update(self._tasks[name], description=f"{name} failed; stopping")
 
 
 class _Lines:
@@ -99,10 +99,10 @@ class _Lines:
 
     def failed(self, name: str) -> None:
         with self._lock:
-            self._say(f"{name}: failed after {_duration(self._began.pop(name))}; ending the start")
+            self._say(f"{name}: failed after {_duration(self._began.pop(name))}; stopping")
 
     def remind(self) -> None:
-        """Say what goes on, if anything does."""
+        """Print the running steps, if there are any."""
         with self._lock:
             if self._began:
                 some = (f"{self._at[name]} ({_duration(began)})" for name, began in self._began.items())

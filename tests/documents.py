@@ -1,14 +1,14 @@
-"""The pages as their reader has them: blocks of commands with what they answer, excerpts of files, and the rest.
+"""Parses the pages: their commands with the output shown, excerpts of files, headings and links.
 
-A fence's info string says what its block is:
+The info string of a fence says what the block is:
 
-- `console`: commands, each after `$ ` (a line after `> ` continues it), then what it answers. The suite runs them from
-  the top of a page to its end in one shell. An answer that is not shown is not looked at, and `…` in one stands for
-  anything: on a line of its own for any number of lines.
-- `console fails`: the same, and the last command is refused.
-- `console aws`: commands that need AWS. They are not run; they have to parse, and what they name has to exist.
-- a language and a path, `python infra/zone.py`: lines of that file, `…` for those left out.
-- a language of `DATA`, `mermaid`, or `text` and what it is: not to be run.
+- `console`: commands, each after `$ ` (a line after `> ` continues it), then its output. The suite runs the commands of
+  a page from top to bottom in one shell. Output that is not shown is not checked. `…` stands for any text; on a line of
+  its own, for any number of lines.
+- `console fails`: the same, but the last command must fail.
+- `console aws`: commands that need AWS. They are not run, but they must parse, and what they name must exist.
+- a language and a path, `python infra/zone.py`: lines of that file, with `…` for those left out.
+- a language of `DATA`, or one of `TEXTS`: not run.
 """
 
 import re
@@ -25,40 +25,46 @@ ROOT = Path(__file__).resolve().parent.parent
 
 PAGES = tuple(
     str(path.relative_to(ROOT))
-    for pattern in ("README.md", "docs/**/*.md", "examples/*/README.md")
+    for pattern in ("*.md", "docs/**/*.md", "examples/*/README.md")
     for path in sorted(ROOT.glob(pattern))
 )
-"""Every page, by its path in the checkout; in the order in which they are run."""
+"""The paths of all pages in the checkout, in the order in which they are run."""
+
+TRANSLATIONS = {page: page.replace(".es.md", ".md") for page in PAGES if page.endswith(".es.md")}
+"""Translated pages and their originals. Both have the same blocks; only the original is run."""
+
+LONGEST = 400
+"""The most lines that a page may have; a README in the root may have half as many."""
 
 CONSOLE = ("console", "console fails", "console aws")
 DATA = ("json", "python", "yaml")
-"""Languages of which a block may be an example that is in no file."""
+"""Languages in which a block may be an example that is in no file."""
 TEXTS = ("mermaid", "text diagram", "text layout")
 
 ANY = "…"
-"""Stands for anything in what a page shows."""
+"""Stands for any text in what a page shows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """One command of a page, and what it is said to answer."""
+    """A command of a page, and the output shown for it."""
 
     line: int
-    """In the page, from 1."""
+    """Its line in the page, from 1."""
     text: str
-    """As bash takes it; of several lines where the page continues it."""
+    """The input to bash; several lines where the page continues the command."""
     answer: tuple[str, ...]
-    """The lines shown; none when the page does not say."""
+    """The lines of output shown; empty if the page shows none."""
     fails: bool
-    """Whether it is to be refused."""
+    """Whether it must fail."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Block:
-    """One fenced or indented block of a page."""
+    """A fenced or indented block of a page."""
 
     line: int
-    """Of the fence in the page, from 1."""
+    """The line of the fence in the page, from 1."""
     info: str
     """The fence's info string; empty for an indented block."""
     content: str
@@ -71,7 +77,7 @@ class Block:
 
     @property
     def commands(self) -> tuple[Command, ...]:
-        """The commands of a console block. Raises ValueError for a line before the first one."""
+        """The commands of a console block. Raises ValueError for a line before the first command."""
         found: list[tuple[int, list[str], list[str]]] = []
         for number, line in enumerate(self.content.splitlines(), self.line + 1):
             if line.startswith("$ "):
@@ -90,7 +96,7 @@ class Block:
 
 
 def blocks(page: str) -> tuple[Block, ...]:
-    """Every block of a page, in its order."""
+    """Return every block of a page, in order."""
     return tuple(
         Block(line=token.map[0] + 1, info=" ".join(token.info.split()), content=token.content)
         for token in _tokens(page)
@@ -99,12 +105,12 @@ def blocks(page: str) -> tuple[Block, ...]:
 
 
 def commands(page: str, *infos: str) -> tuple[Command, ...]:
-    """Every command in the blocks with one of these info strings."""
+    """Return every command in the blocks with one of these info strings."""
     return tuple(each for block in blocks(page) if block.info in infos for each in block.commands)
 
 
 def headings(page: str) -> tuple[tuple[str, str], ...]:
-    """The tag (`h2`) and the text of every heading."""
+    """Return the tag (`h2`) and the text of every heading."""
     tokens = _tokens(page)
     return tuple(
         (token.tag, tokens[index + 1].content) for index, token in enumerate(tokens) if token.type == "heading_open"
@@ -112,26 +118,26 @@ def headings(page: str) -> tuple[tuple[str, str], ...]:
 
 
 def links(page: str) -> Iterator[str]:
-    """What the page's links and images point to."""
+    """Yield the target of every link and image of a page."""
     for token in _inline(page):
         if target := token.attrs.get("href") or token.attrs.get("src"):
             yield str(target)
 
 
 def named_links(page: str) -> Iterator[tuple[str, str]]:
-    """What the page's links say when it is one piece of code, and what they point to."""
+    """Yield the code and the target of every link whose text begins with code."""
     for first, code in pairwise(_inline(page)):
         if first.type == "link_open" and code.type == "code_inline":
             yield code.content, str(first.attrs["href"])
 
 
 def codes(page: str) -> Iterator[str]:
-    """The code within sentences."""
+    """Return an iterator over the code within sentences."""
     return (token.content for token in _inline(page) if token.type == "code_inline")
 
 
 def answers(came: str, shown: tuple[str, ...]) -> bool:
-    """Whether a command answered what is shown. Blank lines and the width of columns do not count."""
+    """Return whether a command's output matches what is shown, ignoring blank lines and the width of columns."""
     lines = "".join(f"{' '.join(line.split())}\n" for line in came.splitlines() if line.strip())
     pattern = "".join(
         r"(?:.*\n)*?" if line.strip() == ANY else ".*?".join(map(re.escape, " ".join(line.split()).split(ANY))) + r"\n"
@@ -141,7 +147,7 @@ def answers(came: str, shown: tuple[str, ...]) -> bool:
 
 
 def excerpt_of(content: str, excerpt: str) -> bool:
-    """Whether the lines of an excerpt are in a text one after the other, but for those left out by `…`."""
+    """Return whether the lines of an excerpt follow each other in a text, except where `…` leaves some out."""
     pattern = "".join(
         r"(?:.*\n)*?" if line.strip() == ANY else re.escape(line) + r"\n" for line in excerpt.splitlines()
     )

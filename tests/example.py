@@ -1,6 +1,6 @@
-"""A configuration that the program accepts, and what the cloud would answer to what it declares for it.
+"""A valid configuration, and what the cloud would answer to the resources that the program declares for it.
 
-For the recorder: no value of it is real, and no two secrets are alike, so that each can be told wherever it turns up.
+The recorder uses both. No value is real. All secrets differ, so a test can tell which one it finds.
 """
 
 from collections.abc import Callable, Mapping
@@ -20,13 +20,14 @@ users: [{name: admin, user: {token: kubeconfig-token}}]
 contexts: [{name: admin@test, context: {cluster: test, user: admin}}]
 current-context: admin@test
 """
-PASSWORD = "registry-password-of-the-tests"  # no login anywhere
+PASSWORD = "registry-password-of-the-tests"  # not a real password
 ECR = "000000000000.dkr.ecr.us-east-1.amazonaws.com"
-ECR_PASSWORD = "password-that-ecr-gave"  # no login anywhere
+ECR_PASSWORD = "password-that-ecr-gave"  # not a real password
 DIGEST = "registry.example.test:5000/contraslash/ejemplo-django@sha256:" + "5" * 64
 CERTIFICATE = "arn:aws:acm:us-east-1:000000000000:certificate/requested"
 ELB = "a0b1c2.us-east-1.elb.amazonaws.com"
 MADE_KEY = "the-key-that-the-random-key-made"
+AWS_SECRET = "the-text-out-of-secrets-manager"  # not a real secret
 NAME_SERVERS = ["ns-1.awsdns.test", "ns-2.awsdns.test"]
 
 
@@ -58,11 +59,13 @@ COMPUTED: Mapping[str, Callable[[str, Inputs], Inputs]] = {
         "arn": CERTIFICATE,
         "domainValidationOptions": [
             {
-                "domainName": inputs["domainName"],
-                "resourceRecordName": f"_proof.{inputs['domainName']}",
+                "domainName": host,
+                "resourceRecordName": f"_proof.{host}",
                 "resourceRecordType": "CNAME",
-                "resourceRecordValue": "_proof.acm.test",
+                "resourceRecordValue": f"_{host}.acm.test",
             }
+            # Not in the order of the certificate's names.
+            for host in reversed(inputs["subjectAlternativeNames"])
         ],
     },
     "aws:acm/certificateValidation:CertificateValidation": _nothing,
@@ -96,14 +99,21 @@ COMPUTED: Mapping[str, Callable[[str, Inputs], Inputs]] = {
     "aws:s3/bucketVersioning:BucketVersioning": _nothing,
     "docker:index/image:Image": lambda _, inputs: {"repoDigest": DIGEST},
     "kubernetes:apps/v1:Deployment": _object,
+    "kubernetes:autoscaling/v2:HorizontalPodAutoscaler": _object,
+    "kubernetes:batch/v1:CronJob": _object,
+    "kubernetes:batch/v1:Job": _object,
+    "kubernetes:core/v1:Namespace": _object,
     "kubernetes:core/v1:Secret": _object,
     "kubernetes:core/v1:Service": lambda name, inputs: {
         **_object(name, inputs),
         "status": {"loadBalancer": {"ingress": [{"hostname": ELB}]}},
     },
     "kubernetes:policy/v1:PodDisruptionBudget": _object,
+    "pulumi-python:dynamic/ejemplo-django:AwsSecret": lambda *_: {"value": AWS_SECRET, "version": "1"},
     "pulumi-python:dynamic/ejemplo-django:ClusterAccess": _nothing,
+    "pulumi-python:dynamic/ejemplo-django:ClusterIdentity": _nothing,
     "pulumi-python:dynamic/ejemplo-django:DelegationSeen": lambda _, inputs: {"parent": "example.com"},
+    "pulumi-python:dynamic/ejemplo-django:ImagePushed": _nothing,
     "pulumi-python:dynamic/ejemplo-django:KopsApplied": lambda _, inputs: {"plan": {}, "pending": []},
     "pulumi-python:dynamic/ejemplo-django:KopsReady": lambda _, inputs: {"kubeconfig": KUBECONFIG, "nodes": []},
     "pulumi-python:dynamic/ejemplo-django:KopsSpec": lambda _, inputs: {"hash": "hash-of-the-spec"},
@@ -113,7 +123,7 @@ INVOKES: Mapping[str, Inputs] = {
     "aws:ecr/getAuthorizationToken:getAuthorizationToken": {"userName": "AWS", "password": ECR_PASSWORD},
     "aws:ecr/getImages:getImages": {"imageIds": [{"imageTag": "v0", "imageDigest": f"sha256:{'0' * 64}"}]},
     "aws:elb/getHostedZoneId:getHostedZoneId": {"id": "ELB-ZONE"},
-    "aws:route53/getZone:getZone": {"zoneId": "PARENT", "name": "example.com"},
+    "aws:route53/getZone:getZone": {"zoneId": "FOUND", "name": "example.com", "privateZone": False},
     "aws:lb/getHostedZoneId:getHostedZoneId": {"id": "NLB-ZONE"},
 }
 STACKS: Mapping[str, Inputs] = {
@@ -137,26 +147,27 @@ STACKS: Mapping[str, Inputs] = {
         "schemaVersion": 1,
     },
 }
-"""The outputs of other stacks, by the stack's whole name."""
+"""The outputs of other stacks, by the stack's full name."""
 
 READS: Mapping[str, Callable[[str, Mapping[str, str]], Inputs]] = {
     "pulumi:pulumi:StackReference": lambda id, _: {"name": id, "outputs": STACKS[id], "secretOutputNames": []},
-    # For every host that the configuration can have.
+    # Covers every host that the configuration can have.
     "aws:acm/certificate:Certificate": lambda id, values: {
         "arn": id,
         "status": "ISSUED",
-        "subjectAlternativeNames": [values["domain"], f"*.{values['domain']}", values.get("host", "")],
+        "subjectAlternativeNames": [values["domain"], f"*.{values['domain']}"],
     },
+    "aws:route53/zone:Zone": lambda id, values: {"zoneId": id, "name": values["domain"], "nameServers": NAME_SERVERS},
 }
-"""What belongs to others and is read, by its id and the configuration."""
+"""By type, the state of a resource that the program only reads, made from its id and the configuration."""
 
 
 def settings(directory: Path) -> Inputs:
-    """A configuration that is accepted, by key, with the files that it names made in the directory."""
+    """Return a valid configuration by key, and write the files that it names into the directory."""
     (directory / "kubeconfig").write_text(KUBECONFIG)
     (directory / "password").write_text(f"{PASSWORD}\n")
     (directory / "context").mkdir(exist_ok=True)
-    (directory / "context" / "Dockerfile").touch()
+    (directory / "context" / "Dockerfile").write_text("FROM base AS build\nFROM base AS run\nUSER 10001\n")
     return {
         "domain": "dev.example.com",
         "aws": {"region": "us-east-1", "tags": {"project": "ejemplo-django"}},
@@ -171,5 +182,11 @@ def settings(directory: Path) -> Inputs:
             "email": "ci@example.test",
             "passwordFile": str(directory / "password"),
         },
-        "image": {"context": str(directory / "context")},
+        "app": {
+            "name": "ejemplo-django",
+            "health": {"path": "/healthz", "readiness": {"path": "/readyz"}},
+            "env": {"ALLOWED_HOSTS": "ejemplo-django.dev.example.com", "BEHIND_TLS_BALANCER": "True"},
+            "randomSecrets": {"SECRET_KEY": 64},
+        },
+        "image": {"repository": "contraslash/ejemplo-django", "context": str(directory / "context")},
     }

@@ -1,7 +1,7 @@
-"""Runs the program against a monitor that declares nothing and remembers everything.
+"""Runs the program against a monitor that creates nothing and records everything.
 
-What a resource answers is what it was given, and what `example.COMPUTED` says the cloud adds to it. Whatever is not
-in that table (a type, an invoke) fails by name: the recorder invents nothing.
+The outputs of a resource are its inputs, and what `example.COMPUTED` says that the cloud adds. A type, a read or an
+invoke that is not in the tables of `example` fails with its name: the recorder invents nothing.
 """
 
 import asyncio
@@ -26,64 +26,71 @@ ROOT = Path(__file__).resolve().parents[1]
 """The checkout."""
 
 PROJECT = str(yaml.safe_load((ROOT / "Pulumi.yaml").read_text(encoding="utf-8"))["name"])
-"""The name in Pulumi.yaml, with which every key of the configuration begins."""
+"""The project's name in Pulumi.yaml: the prefix of every key of the configuration."""
 
 UNKNOWN = rpc.UNKNOWN
-"""What stands in a preview for a value that only an `up` would know."""
+"""Stands in a preview for a value that is known only after an `up`."""
+
+_NO_MOCKS = cast(pulumi.runtime.Mocks, None)
+"""Required by the SDK, but never called: the recorder answers instead."""
 
 
 @dataclass(frozen=True, slots=True)
 class Secret:
-    """A value that the program handed over as a secret."""
+    """A value that the program passed as a secret."""
 
     value: Any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Declared:
-    """A resource or an invoke, as the engine would have been asked for it."""
+    """A resource or an invoke, as the program requests it from the engine."""
 
     type: str
-    name: str
-    urn: str
-    parent: str
+    inputs: Inputs
+    """Secret values are wrapped in Secret."""
     provider: str
     """`<urn>::<id>` of an explicit provider, empty for a default one."""
-    protect: bool
-    custom: bool
-    inputs: Inputs
-    """With a Secret around whatever is one."""
-    dependencies: frozenset[str]
-    """URNs of what it waits for, and goes before when all is destroyed."""
-    sources: Mapping[str, frozenset[str]]
-    """By the name of an input, the URNs of what it was made from."""
-    secret_outputs: tuple[str, ...]
+    name: str = ""
+    urn: str = ""
+    parent: str = ""
+    protect: bool = False
+    custom: bool = False
+    dependencies: frozenset[str] = frozenset()
+    """URNs of the resources that are created before it and deleted after it."""
+    sources: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """By the name of an input, the URNs of the resources that it was made from."""
+    secret_outputs: tuple[str, ...] = ()
+    ignored: tuple[str, ...] = ()
+    """The paths of inputs whose changes the engine ignores."""
+    aliases: tuple[str, ...] = ()
+    """Other URNs that it may have in the state, with those that it has by its parent's."""
 
 
 @dataclass(slots=True)
 class Graph:
-    """All that one run of the program declared."""
+    """Everything that one run of the program declared."""
 
     declared: list[Declared] = field(default_factory=list)
     invoked: list[Declared] = field(default_factory=list)
     read: list[str] = field(default_factory=list)
-    """The ids of what the program only looks at, which belongs to others."""
+    """The ids of the resources that the program only reads: it does not own them."""
     hooks: list[pulumi.ResourceHook] = field(default_factory=list)
-    """What the engine would call before or after it changes a resource."""
+    """Hooks that the engine would call before or after it changes a resource."""
     exports: dict[str, Any] = field(default_factory=dict)
-    """With a Secret around whatever is one, and UNKNOWN for what only an `up` would know."""
+    """Secret values are wrapped in Secret; UNKNOWN stands for a value that is known only after an `up`."""
 
     @property
     def resources(self) -> list[Declared]:
-        """All but the components."""
+        """Everything declared except components."""
         return [each for each in self.declared if each.custom]
 
     def of(self, type_: str) -> list[Declared]:
-        """All resources of the type, by its whole token or the end of it."""
+        """Return all resources of a type, given by its full token or the end of it."""
         return [each for each in self.resources if each.type == type_ or each.type.endswith(f":{type_}")]
 
     def one(self, type_: str, **inputs: Any) -> Declared:
-        """The only one of the type with these inputs."""
+        """Return the only resource of a type with these inputs. Raises LookupError if there is not exactly one."""
         found = [each for each in self.of(type_) if inputs.items() <= plain(each.inputs).items()]
         if len(found) != 1:
             raise LookupError(f"{len(found)} of {type_} with {inputs}, expected one")
@@ -91,7 +98,7 @@ class Graph:
 
 
 def plain(value: Any) -> Any:
-    """Take the Secrets off a value."""
+    """Unwrap every Secret in a value."""
     match value:
         case Secret(inner):
             return plain(inner)
@@ -103,7 +110,7 @@ def plain(value: Any) -> Any:
 
 
 def texts(value: Any, *, secret: bool = False) -> Iterator[tuple[str, bool]]:
-    """Every text in a value, with whether it is secret."""
+    """Yield every string in a value, and whether it is secret."""
     match value:
         case Secret(inner):
             yield from texts(inner, secret=True)
@@ -118,7 +125,7 @@ def texts(value: Any, *, secret: bool = False) -> Iterator[tuple[str, bool]]:
 
 
 def _marked(value: Any) -> Any:
-    """Turn the wire's secrets into Secrets."""
+    """Wrap in Secret what the protocol marks as secret."""
     if isinstance(value, dict):
         if value.get(rpc._special_sig_key) == rpc._special_secret_sig:
             return Secret(_marked(value["value"]))
@@ -127,16 +134,16 @@ def _marked(value: Any) -> Any:
 
 
 class _Recorder(mocks.MockMonitor):
-    """Answers as the engine would, secrets and unknowns included, and keeps what it was asked."""
+    """Answers as the engine would, secrets and unknowns included, and records the requests."""
 
     def __init__(self, graph: Graph, *, values: Mapping[str, str], preview: bool) -> None:
-        super().__init__(NoMocks())
+        super().__init__(_NO_MOCKS)
         self._values = {key.rpartition(":")[2]: each for key, each in values.items()}
         self._graph = graph
         self._preview = preview
 
     def RegisterResource(self, request: Any) -> Any:  # noqa: N802  # the engine's name for it
-        """Record a resource and answer with its inputs and, unless this is a preview, what the cloud adds."""
+        """Record a resource; answer with its inputs and, except in a preview, what the cloud adds."""
         urn = self.make_urn(request.parent, request.type, request.name)
         if request.type == "pulumi:pulumi:Stack":
             return proto.resource_pb2.RegisterResourceResponse(urn=urn)
@@ -153,6 +160,8 @@ class _Recorder(mocks.MockMonitor):
             dependencies=frozenset(request.dependencies),
             sources={key: frozenset(each.urns) for key, each in request.propertyDependencies.items()},
             secret_outputs=tuple(request.additionalSecretOutputs),
+            ignored=tuple(request.ignoreChanges),
+            aliases=tuple(each for each in self._names(request) if each != urn),
         )
         if urn in [each.urn for each in self._graph.declared]:
             raise ValueError(f"declared twice: {urn}")
@@ -172,8 +181,16 @@ class _Recorder(mocks.MockMonitor):
             object=json_format.ParseDict(state, struct_pb2.Struct()),
         )
 
+    def _names(self, request: Any) -> Iterator[str]:
+        """Yield every URN by which the engine would find the resource in the state."""
+        parents = [request.parent]
+        parents += [alias for each in self._graph.declared if each.urn == request.parent for alias in each.aliases]
+        for spec in (proto.alias_pb2.Alias.Spec(), *(each.spec for each in request.aliases)):
+            for parent in [spec.parentUrn] if spec.parentUrn else parents:
+                yield self.make_urn(parent, spec.type or request.type, spec.name or request.name)
+
     def ReadResource(self, request: Any) -> Any:  # noqa: N802  # the engine's name for it
-        """Answer from READS for what is not the program's own, such as another stack."""
+        """Record a resource that the program does not own, such as another stack, and answer from READS."""
         if request.type not in READS:
             raise LookupError(f"the recorder knows no {request.type} of others: add it to tests.example.READS")
         self._graph.read.append(request.id)
@@ -187,29 +204,16 @@ class _Recorder(mocks.MockMonitor):
         """Record an invoke and answer it from INVOKES."""
         if request.tok not in INVOKES:
             raise LookupError(f"the recorder knows no invoke {request.tok}: add it to tests.example.INVOKES")
-        self._graph.invoked.append(
-            Declared(
-                type=request.tok,
-                name="",
-                urn="",
-                parent="",
-                provider=request.provider,
-                protect=False,
-                custom=False,
-                inputs=_marked(json_format.MessageToDict(request.args)),
-                dependencies=frozenset(),
-                sources={},
-                secret_outputs=(),
-            )
-        )
-        # What is asked by comes back as it was asked.
+        inputs = _marked(json_format.MessageToDict(request.args))
+        self._graph.invoked.append(Declared(type=request.tok, provider=request.provider, inputs=inputs))
+        # An invoke returns its arguments too.
         asked = json_format.MessageToDict(request.args)
         answer = json_format.ParseDict(INVOKES[request.tok] | asked, struct_pb2.Struct())
         return proto.resource_pb2.ResourceInvokeResponse(**{"return": answer})
 
 
 class _Callbacks:
-    """Where the engine would find the program's hooks; the recorder keeps them and calls none."""
+    """Receives the program's hooks in place of the engine; records them and calls none."""
 
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
@@ -219,42 +223,33 @@ class _Callbacks:
         self._graph.hooks.append(hook)
 
 
-class NoMocks(pulumi.runtime.Mocks):
-    """MockMonitor wants some; the recorder answers before they are asked."""
-
-    def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str | None, Inputs]:
-        """Never asked."""
-        raise LookupError(f"not recorded: {args.typ}")
-
-    def call(self, args: pulumi.runtime.MockCallArgs) -> Any:
-        """Never asked."""
-        raise LookupError(f"not recorded: {args.token}")
-
-
 def record(
     program: Callable[[], object],
     *,
-    values: Mapping[str, str],
+    values: Mapping[str, Any],
     encrypted: Collection[str] = (),
     preview: bool = False,
     project: str | None = None,
 ) -> Graph:
-    """Run a program with a configuration as the engine hands it over: by whole keys, JSON for what is no text.
+    """Run a program with a configuration by full keys. As the engine does, pass JSON for values that are not strings.
 
-    `encrypted` are the keys in which Pulumi has a secret; `project` is another than this one. In a preview, what the
-    cloud would add is not known, and any type will do. Each run has its own event loop and its own copy of the
-    SDK's state, so that nothing of it reaches the next. Raises whatever the program raises.
+    `encrypted` has the keys that contain a secret; `project` replaces this project's name. In a preview, what the cloud
+    would add is unknown, and every type is accepted. Each run has its own event loop and its own copy of the SDK's
+    state, so nothing of it reaches the next. Raises whatever the program raises.
     """
     graph = Graph()
     of = project or PROJECT
+    given = {key: each if isinstance(each, str) else json.dumps(each) for key, each in values.items()}
 
     def called() -> None:
         program()
 
     async def main() -> None:
-        pulumi.runtime.set_all_config(dict(values), list(encrypted))
-        monitor = _Recorder(graph, values=values, preview=preview)
-        pulumi.runtime.set_mocks(NoMocks(), project=of, stack="test", preview=preview, monitor=monitor)
+        # The outputs of a failed run stay in the old set, and this run would await them.
+        SETTINGS.outputs = set()
+        pulumi.runtime.set_all_config(given, list(encrypted))
+        monitor = _Recorder(graph, values=given, preview=preview)
+        pulumi.runtime.set_mocks(_NO_MOCKS, project=of, stack="test", preview=preview, monitor=monitor)
         SETTINGS.callbacks = cast(Any, _Callbacks(graph))
         await run_pulumi_func(called)
         stack = pulumi.runtime.get_root_resource()
@@ -274,22 +269,20 @@ def record(
 def run(
     program: Callable[[], object], *, config: Inputs, encrypted: Collection[str] = (), preview: bool = False
 ) -> Graph:
-    """Run a program with a configuration as a stack's file has it: by the project's own keys. Raises as `record`."""
+    """Run a program with a configuration by the project's own keys, without their prefix. Raises as `record` does."""
     return record(
         program,
-        values={
-            f"{PROJECT}:{key}": value if isinstance(value, str) else json.dumps(value) for key, value in config.items()
-        },
+        values={f"{PROJECT}:{key}": value for key, value in config.items()},
         encrypted=[f"{PROJECT}:{key}" for key in encrypted],
         preview=preview,
     )
 
 
 def whole_program() -> None:
-    """The program, from its `__main__.py`."""
+    """Run the whole program, `__main__.py`."""
     runpy.run_path(str(ROOT / "__main__.py"))
 
 
 def declare(config: Inputs, *, encrypted: Collection[str] = (), preview: bool = False) -> Graph:
-    """Run the whole program with a configuration. Raises as `record`."""
+    """Run the whole program with a configuration. Raises as `record` does."""
     return run(whole_program, config=config, encrypted=encrypted, preview=preview)

@@ -1,1 +1,1 @@
-"""The Django project: one page that says which version and which pod answered, and two probes."""
+"""The Django project: one page that shows the version and the pod that answered, and two probes."""

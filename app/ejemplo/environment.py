@@ -1,4 +1,4 @@
-"""The one place that knows what the environment may say, and refuses what it may not."""
+"""Read and validate the settings in the environment."""
 
 import re
 import socket
@@ -12,45 +12,45 @@ _BOOLEANS = {
     **dict.fromkeys(("true", "yes", "on", "1"), True),
     **dict.fromkeys(("false", "no", "off", "0"), False),
 }
-# What Django compares with the Host header: a name or an address without a port, ".name" for a name
-# and all beneath it, "*" for any, an IPv6 address in brackets.
+# Django's form of a host: a name or an address without a port, ".name" for a name and its subdomains, "*" for any,
+# an IPv6 address in brackets.
 _HOST = re.compile(r"\*|\.?[a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\]", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Environment:
-    """What the environment decides, read and checked."""
+    """The validated settings."""
 
     debug: bool
     """DEBUG: Django's pages for developers, instead of plain errors. Default: false."""
     allowed_hosts: list[str]
-    """ALLOWED_HOSTS: the hosts this site answers to, separated by commas. Needed unless `debug`,
-    where none means the local machine's own names."""
+    """ALLOWED_HOSTS: the hosts this site answers to, separated by commas. Required unless `debug`, where the default is
+    the local machine's names."""
     secret_key: str = field(repr=False)
-    """SECRET_KEY: what Django signs with. Needed unless `debug`, where none means a new one each time."""
+    """SECRET_KEY: Django's signing key. Required unless `debug`, where the default is a new one at each start."""
     behind_tls_balancer: bool
-    """BEHIND_TLS_BALANCER: whether a balancer that ends TLS, and that sets X-Forwarded-Proto on every
-    request, is the only way in. Default: false. Without such a balancer any client could set the header."""
+    """BEHIND_TLS_BALANCER: whether all requests come through a load balancer that terminates TLS and sets
+    X-Forwarded-Proto. Default: false. Without such a balancer any client could set the header."""
     only_https: bool
-    """ONLY_HTTPS: whether nothing but https leads here, so that every request counts as https, whatever its headers
-    say. Default: false. Not together with BEHIND_TLS_BALANCER, which trusts a header."""
+    """ONLY_HTTPS: whether all requests come by https, whatever their headers. Default: false. It excludes
+    BEHIND_TLS_BALANCER, which trusts a header."""
     version: str
     """VERSION: the version the page shows. Default: "unversioned"."""
     pod_name: str
-    """POD_NAME: the name of what answers, which the page shows. Default: the host's name."""
+    """POD_NAME: the pod's name, which the page shows. Default: the host's name."""
 
 
 def read(variables: Mapping[str, str]) -> Environment:
-    """Read the settings from environment variables.
+    """Return the settings from environment variables.
 
-    Raises ImproperlyConfigured, naming the variable, for a value that is not allowed or is missing.
+    Raises ImproperlyConfigured, with the variable's name, for an invalid or missing value.
     """
     debug = _boolean(variables, "DEBUG")
     behind_tls_balancer, only_https = _boolean(variables, "BEHIND_TLS_BALANCER"), _boolean(variables, "ONLY_HTTPS")
     if behind_tls_balancer and only_https:
         raise ImproperlyConfigured(
-            "BEHIND_TLS_BALANCER and ONLY_HTTPS are both set: by the first X-Forwarded-Proto tells http from https, by "
-            "the second there is only https. Set the one that is true of the balancer."
+            "BEHIND_TLS_BALANCER and ONLY_HTTPS are both set: with the first X-Forwarded-Proto tells http from https, "
+            "with the second all requests are https. Set the one that fits the load balancer."
         )
     return Environment(
         debug=debug,
@@ -67,8 +67,7 @@ def _boolean(variables: Mapping[str, str], name: str) -> bool:
     text = variables.get(name, "false")
     if text.lower() not in _BOOLEANS:
         raise ImproperlyConfigured(
-            f"{name} is {text!r}, which says neither yes nor no. "
-            f"Set it to one of: {', '.join(_BOOLEANS)} (in upper or lower case)."
+            f"{name}: found {text!r}, expected one of: {', '.join(_BOOLEANS)} (in upper or lower case)."
         )
     return _BOOLEANS[text.lower()]
 
@@ -78,7 +77,7 @@ def _hosts(variables: Mapping[str, str], name: str, *, may_be_empty: bool) -> li
     for host in hosts:
         if not _HOST.fullmatch(host):
             raise ImproperlyConfigured(
-                f"{name} contains {host!r}, which is not a host. Write hosts separated by commas, "
+                f"{name}: found {host!r}, expected hosts separated by commas, "
                 "without scheme, port or path, such as: www.example.com,.example.org"
             )
     if not hosts and not may_be_empty:

@@ -1,4 +1,4 @@
-"""What the site makes of a balancer that ends TLS: one that tells http from https, and one that takes only https."""
+"""Middleware for load balancers that terminate TLS: one for http and https, and one for https only."""
 
 from collections.abc import Callable
 
@@ -11,41 +11,41 @@ from ejemplo.urls import PROBES
 
 
 class HttpsRedirect:
-    """Answers 301 to the same address on https when the balancer says that the request came by http.
+    """Redirects to https, with status 301, when X-Forwarded-Proto says that the request came by http.
 
-    A request without X-Forwarded-Proto did not come through the balancer (a probe, `docker run`) and is
-    served: there may be no https to send it to. The probes are never redirected, whatever the header.
-    Unused, so that the header means nothing, unless BEHIND_TLS_BALANCER is set.
+    A request without the header did not come through the balancer (a probe, `docker run`) and is served: there may be
+    no https to redirect to. Probes are never redirected. Unused, so that the header is ignored, unless
+    BEHIND_TLS_BALANCER is set.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        """Take the next handler; raises MiddlewareNotUsed where no balancer is trusted."""
+        """Take the next handler. Raises MiddlewareNotUsed unless BEHIND_TLS_BALANCER is set."""
         if not settings.SECURE_PROXY_SSL_HEADER:
             raise MiddlewareNotUsed
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Redirect or pass on; raises DisallowedHost, a 400, rather than redirect to a host not ours."""
+        """Redirect or pass on. Raises DisallowedHost, a 400, instead of redirecting to another host."""
         if request.headers.get("X-Forwarded-Proto") != "http" or request.path in PROBES:
             return self._get_response(request)
-        # The port, if any, is the one of http: https is on its own.
+        # Drop the port, which is http's.
         host, _ = split_domain_port(request.get_host())
         return HttpResponsePermanentRedirect(f"https://{host}{request.get_full_path()}")
 
 
 class OnlyHttps:
-    """Has Django take every request for one by https, as it was before the balancer took TLS off it.
+    """Marks every request as https, which it was before the balancer terminated TLS. Ignores all headers.
 
-    Unused unless ONLY_HTTPS is set. No header has a say in it.
+    Unused unless ONLY_HTTPS is set.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        """Take the next handler; raises MiddlewareNotUsed where requests come by http as well."""
+        """Take the next handler. Raises MiddlewareNotUsed unless ONLY_HTTPS is set."""
         if not settings.ONLY_HTTPS:
             raise MiddlewareNotUsed
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Set what a server that ends TLS itself would set, and pass on."""
+        """Set the URL scheme, as a server that terminates TLS does, and pass on."""
         request.META["wsgi.url_scheme"] = "https"
         return self._get_response(request)

@@ -1,4 +1,4 @@
-"""Django's settings: what the environment decides comes from `environment`, the rest is fixed here."""
+"""Django's settings: some come from the environment (see `environment`), the rest is fixed here."""
 
 import os
 from pathlib import Path
@@ -10,7 +10,7 @@ _environment = read(os.environ)
 DEBUG = _environment.debug
 ALLOWED_HOSTS = _environment.allowed_hosts
 SECRET_KEY = _environment.secret_key
-# This project's own two settings, which the page shows.
+# Two settings of this project's own, which the page shows.
 VERSION = _environment.version
 POD_NAME = _environment.pod_name
 
@@ -26,7 +26,7 @@ MIDDLEWARE = [
     "ejemplo.middleware.HttpsRedirect",
     # Refuses a host that is not in ALLOWED_HOSTS, for every path.
     "django.middleware.common.CommonMiddleware",
-    # Nothing takes a form yet; here so that the first form is not the one without protection.
+    # There is no form yet; this protects the first one.
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
@@ -37,22 +37,22 @@ TEMPLATES = [
     }
 ]
 
-# Set only where a balancer writes the header itself: anywhere else a client could claim to be on TLS.
+# Set only behind a load balancer that writes the header: otherwise a client could claim to use TLS.
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if _environment.behind_tls_balancer else None
-# This project's own: nothing but https leads here, so nobody has to say it.
+# This project's own setting: all requests are https.
 ONLY_HTTPS = _environment.only_https
 CSRF_COOKIE_SECURE = not DEBUG
-# A day: a visitor who comes back is kept on https, and a site that was taken down, or is served without
-# TLS under the same name, is reachable again the day after. Sent only with answers to https.
+# One day: returning visitors stay on https, and a site that moves to plain http under the same name is reachable again
+# after a day. Sent only in answers over https.
 SECURE_HSTS_SECONDS = 86_400
 
 SILENCED_SYSTEM_CHECKS = [
-    # includeSubDomains: hosts beneath this one are not this site's to speak for.
+    # includeSubDomains: this site does not decide for its subdomains.
     "security.W005",
-    # Django's redirect also moves a request that came past the balancer (a probe, `docker run`) to an
-    # https that nothing serves. middleware.HttpsRedirect redirects what the balancer says came by http.
+    # SSL redirect: Django's also redirects requests that bypass the balancer (a probe, `docker run`), for which there
+    # is no https. middleware.HttpsRedirect redirects only what the balancer marks as http.
     "security.W008",
-    # preload: a list kept inside browsers, for whole registered domains; leaving it takes months.
+    # preload: browsers' built-in list, for whole registered domains; leaving it takes months.
     "security.W021",
 ]
 
@@ -64,8 +64,8 @@ LOGGING = {
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "loggers": {
         "django": {"handlers": ["stderr"], "level": "INFO"},
-        # A scanner's 404, 405 or unknown host is the access log's business, one line each; a stack
-        # trace for each would bury the errors.
+        # A scanner's 404, 405 or unknown host has its line in the access log; a stack trace for each would bury the
+        # errors.
         "django.request": {"level": "ERROR"},
         "django.security.DisallowedHost": {"level": "CRITICAL"},
     },

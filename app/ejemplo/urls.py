@@ -1,11 +1,11 @@
-"""The site's three addresses."""
+"""The site's three URLs."""
 
 from django.urls import path
 
 from ejemplo import views
 
 PROBES = frozenset({"/healthz", "/readyz"})
-"""The paths that kubelets and balancers ask, over plain http and from inside."""
+"""The paths of probes, which kubelets and load balancers request over plain http."""
 
 urlpatterns = [
     path("", views.page),

@@ -1,4 +1,4 @@
-"""The page and the two probes. All of them only read, and answer 405 to any method but GET and HEAD."""
+"""The page and the two probes. They only read, and answer 405 to any method but GET and HEAD."""
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -7,15 +7,15 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
-# csrf_exempt, on views that refuse every method CSRF is about: without it a POST would be told that it
-# lacks a token (403), and not that it cannot be (405).
+# csrf_exempt: these views refuse every method that CSRF protects. Without it a POST would get a 403 for the missing
+# token instead of a 405.
 
 
 @csrf_exempt
 @require_safe
 @never_cache
 def page(request: HttpRequest) -> HttpResponse:
-    """Show the version and the pod that answered, which may be another one for the next request."""
+    """Show the version and the pod that answered; the next request may reach another pod."""
     return HttpResponse(_page())
 
 
@@ -23,7 +23,7 @@ def page(request: HttpRequest) -> HttpResponse:
 @require_safe
 @never_cache
 def healthz(request: HttpRequest) -> HttpResponse:
-    """Say that the process lives: it took a request and answers."""
+    """Answer that the process is alive."""
     return HttpResponse("alive\n", content_type="text/plain")
 
 
@@ -31,10 +31,10 @@ def healthz(request: HttpRequest) -> HttpResponse:
 @require_safe
 @never_cache
 def readyz(request: HttpRequest) -> HttpResponse:
-    """Say that this pod can serve, by doing what a visitor would ask of it.
+    """Answer that this pod can serve, after rendering the page like a visit.
 
-    A page that cannot be made is logged and answered with 500, which is not ready. Nothing here speaks
-    of a pod that is stopping: gunicorn closes its port as soon as it is told to stop.
+    A page that cannot be rendered is logged and answered with 500, which is not ready. A pod that is stopping needs no
+    answer: gunicorn closes its port at once.
     """
     _page()
     return HttpResponse("ready\n", content_type="text/plain")

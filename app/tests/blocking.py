@@ -1,6 +1,6 @@
-"""A site for the test of stopping: it begins an answer and ends it when the client sends its body.
+"""A site for the shutdown test: it starts a response, and ends it once the client has sent its request body.
 
-Served by the real gunicorn under the real gunicorn.conf.py in place of `ejemplo.wsgi`.
+The real gunicorn serves it with the real gunicorn.conf.py in place of `ejemplo.wsgi`.
 """
 
 from collections.abc import Callable, Iterator
@@ -8,7 +8,7 @@ from typing import Any
 
 
 def application(environ: dict[str, Any], start_response: Callable[..., object]) -> Iterator[bytes]:
-    """Answer "begun " at once, and then the request's body, for which it waits if it has a length."""
+    """Send "begun " at once, then the request's body; wait for the body if it has a length."""
     start_response("200 OK", [("Content-Type", "text/plain")])
     yield b"begun "
     yield environ["wsgi.input"].read()

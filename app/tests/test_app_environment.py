@@ -1,4 +1,4 @@
-"""What the environment may say to the site, and what it is told when it says something else."""
+"""The environment variables that the site accepts, and the errors for other values."""
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
@@ -25,7 +25,7 @@ def test_debug_and_the_balancer_are_off_when_nothing_is_said() -> None:
 @pytest.mark.parametrize("name", ["DEBUG", "BEHIND_TLS_BALANCER", "ONLY_HTTPS"])
 @pytest.mark.parametrize("text", ["", " ", "flase", "2", "None", "t", "True "])
 def test_what_is_neither_yes_nor_no_is_refused_with_what_is_allowed(name: str, text: str) -> None:
-    with pytest.raises(ImproperlyConfigured, match=rf"^{name} is .*true, yes, on, 1, false, no, off, 0"):
+    with pytest.raises(ImproperlyConfigured, match=rf"^{name}: found .*true, yes, on, 1, false, no, off, 0"):
         read({**PRODUCTION, name: text})
 
 
@@ -51,7 +51,7 @@ def test_hosts_are_separated_by_commas_and_trimmed() -> None:
     ],
 )
 def test_what_django_would_never_match_as_a_host_is_refused(host: str) -> None:
-    with pytest.raises(ImproperlyConfigured, match=r"^ALLOWED_HOSTS contains "):
+    with pytest.raises(ImproperlyConfigured, match=r"^ALLOWED_HOSTS: found "):
         read({**PRODUCTION, "ALLOWED_HOSTS": f"localhost,{host}"})
 
 

@@ -1,4 +1,4 @@
-"""The site as it is served: the real gunicorn with the project's own gunicorn.conf.py, on a free port."""
+"""The site as served by the real gunicorn with the project's own gunicorn.conf.py, on a free port."""
 
 import errno
 import http.client
@@ -42,17 +42,17 @@ class Answer:
 
 @dataclass(frozen=True, kw_only=True)
 class Server:
-    """A gunicorn of ours and its port on loopback."""
+    """A running gunicorn and its port on loopback."""
 
     process: subprocess.Popen[str]
     port: int
 
     def connect(self) -> http.client.HTTPConnection:
-        """Return a connection that is opened by its first request and kept until it is closed."""
+        """Return a connection that opens with its first request and is kept until it is closed."""
         return http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
 
     def ask(self, method: str, path: str, *, host: str = HOST, proto: str | None = None) -> Answer:
-        """Ask once, as the balancer would if `proto` is given."""
+        """Send one request; with `proto`, as the load balancer would."""
         headers = {"Host": host} | ({"X-Forwarded-Proto": proto} if proto else {})
         with closing(self.connect()) as connection:
             connection.request(method, path, headers=headers)
@@ -60,7 +60,7 @@ class Server:
             return Answer(status=response.status, headers=response.headers, body=response.read().decode())
 
     def refuses(self) -> bool:
-        """Whether a new connection is refused, and not merely reset while the port is being closed."""
+        """Return whether a new connection is refused, and not merely reset while the port closes."""
         with socket.socket() as client:
             client.settimeout(PATIENCE)
             return client.connect_ex(("127.0.0.1", self.port)) == errno.ECONNREFUSED
@@ -68,7 +68,7 @@ class Server:
 
 @contextmanager
 def serve(variables: Mapping[str, str], *arguments: str, cwd: Path = APP) -> Iterator[Server]:
-    """Run gunicorn with nothing but these variables in its environment, from its start to its end."""
+    """Run gunicorn with only these variables in its environment, and stop it at the end."""
     process = subprocess.Popen(  # noqa: S603  # a program of ours
         [*GUNICORN, *arguments],
         cwd=cwd,
@@ -105,7 +105,7 @@ def _read_until(stream: IO[str] | None, pattern: str) -> re.Match[str]:
 
 @pytest.fixture(scope="module")
 def balanced() -> Iterator[Server]:
-    """Serve as in production behind a balancer, with names that are not safe as HTML."""
+    """Serve as in production behind a load balancer, with names that are not safe as HTML."""
     names = {"VERSION": "v1 <b>&", "POD_NAME": '"><script>pod'}
     with serve({**PRODUCTION, **names, "BEHIND_TLS_BALANCER": "true"}) as server:
         yield server
@@ -113,14 +113,14 @@ def balanced() -> Iterator[Server]:
 
 @pytest.fixture(scope="module")
 def direct() -> Iterator[Server]:
-    """Serve as in production with no balancer to trust."""
+    """Serve as in production with no load balancer to trust."""
     with serve(PRODUCTION) as server:
         yield server
 
 
 @pytest.fixture(scope="module")
 def encrypted() -> Iterator[Server]:
-    """Serve as in production behind a balancer that takes nothing but https and adds no header."""
+    """Serve as in production behind a load balancer that accepts only HTTPS and adds no header."""
     with serve({**PRODUCTION, "ONLY_HTTPS": "true"}) as server:
         yield server
 
@@ -295,7 +295,7 @@ def test_the_port_is_the_environments_and_the_balancer_is_the_one_to_close_idle_
     run = _run({**PRODUCTION, "PORT": "8123"}, sys.executable, "-m", "gunicorn", "--print-config")
     config = dict(line.split("=", 1) for line in run.stdout.replace(" ", "").splitlines() if "=" in line)
     assert config["bind"] == "['0.0.0.0:8123']"
-    assert int(config["keepalive"]) > 60  # a classic ELB's idle timeout, unless it is told another
+    assert int(config["keepalive"]) > 60  # a classic ELB's default idle timeout
 
 
 def test_sigterm_refuses_the_new_and_ends_what_was_begun() -> None:
@@ -314,7 +314,7 @@ def test_sigterm_refuses_the_new_and_ends_what_was_begun() -> None:
         while not server.refuses():
             assert time.monotonic() < deadline
 
-        # A connection kept by the balancer is answered once more and told that this is the end of it.
+        # A connection that the load balancer kept gets one more answer, which announces that it closes.
         kept.request("GET", "/")
         last = kept.getresponse()
         assert (last.read(), last.headers["Connection"]) == (b"begun ", "close")

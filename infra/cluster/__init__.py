@@ -1,1 +1,1 @@
-"""The cluster, whoever makes it: a folder for each driver, with its settings and its components."""
+"""The cluster: a folder for each driver, with its settings and components."""

@@ -1,5 +1,5 @@
-"""The settings of a stack: a module with a model for each section, all of them together in `stack`.
+"""The settings of a stack: one module per section; `stack` combines them.
 
-None imports pulumi, so that they can be used without it; infra/config.py reads the current stack's. The models of the
-cluster's drivers lie beside the drivers, in infra/cluster/.
+No module imports pulumi, so that the settings can be used without it. infra/config.py reads the current stack's. The
+models of the cluster drivers are beside the drivers, in infra/cluster/.
 """

@@ -1,4 +1,4 @@
-"""`python -m infra.settings.page`: docs/configuration.md and Pulumi.schema.json, written from the models."""
+"""Writes docs/configuration.md and Pulumi.schema.json from the models: `python -m infra.settings.page`."""
 
 import json
 from collections.abc import Iterator
@@ -14,16 +14,16 @@ from infra.settings.stack import Settings
 ROOT = Path(__file__).parents[2]
 """The project's folder."""
 PAGE, SCHEMA = "docs/configuration.md", "Pulumi.schema.json"
-"""The files, from there."""
+"""The files, relative to it."""
 
 _HEAD = """\
 # Configuration
 
 <!-- Written by `python -m infra.settings.page` from the models in infra/settings/ and infra/cluster/. -->
 
-All keys that `Pulumi.<stack>.yaml` may have. A key of a section is set with `--path`, and a secret with `--secret`:
-`pulumi config set --secret --path registry.password`. Digits alone are a text only with `--type string`. Every value is
-checked before anything is made, and all that is wrong is told at once.
+All keys of `Pulumi.<stack>.yaml`. Set a key of a section with `--path`, and a secret with `--secret`:
+`pulumi config set --secret --path registry.password`. A string of digits needs `--type string`. Every value is checked
+before anything is created, and all problems are reported at once.
 
 Editors complete the keys from `Pulumi.schema.json`, which the first line of each stack's file names.
 """
@@ -34,11 +34,11 @@ _SECURE: Node = {
     "required": ["secure"],
     "additionalProperties": False,
 }
-_TYPES = {"string": "a text", "boolean": "true or false", "integer": "a whole number", "array": "a list"}
+_TYPES = {"string": "a string", "boolean": "true or false", "integer": "a whole number", "array": "a list"}
 
 
 def page() -> str:
-    """Write the reference: a table for each section, and for each driver of one."""
+    """Return the reference page: a table for each section, and for each driver of a section."""
     described = schema.of(Settings)
     sections = {key: node for key, node in described["properties"].items() if _is_section(node)}
     top = {key: node for key, node in described["properties"].items() if key not in sections}
@@ -53,16 +53,20 @@ def page() -> str:
 
 
 def editors_schema() -> str:
-    """Write the JSON Schema of a stack's file."""
+    """Return the JSON Schema of a stack's file."""
     prefix = yaml.safe_load((ROOT / "Pulumi.yaml").read_text(encoding="utf-8"))["name"]
     described = schema.of(Settings)
-    for section, key in schema.secrets(described):
+    for section, key, *any_entry in schema.secrets(described):
         node = described["properties"][section]
         for form in schema.variants(node).values() or [node]:
-            if found := form["properties"].get(key):
+            if not (found := form["properties"].get(key)):
+                continue
+            if any_entry:
+                found["additionalProperties"] = _SECURE
+            else:
                 form["properties"][key] = _SECURE | {"description": found["description"]}
     keys = {f"{prefix}:{key}": node for key, node in described["properties"].items()}
-    # `pulumi config set` writes it as a text.
+    # `pulumi config set` writes it as a string.
     keys[f"{prefix}:protect"] |= {"type": ["boolean", "string"], "enum": [True, False, "true", "false"]}
     whole = {
         "$schema": "http://json-schema.org/draft-07/schema#",
@@ -97,16 +101,17 @@ def _rows(node: Node, prefix: str = "") -> Iterator[tuple[str, str, str, str]]:
         meaning = value.get("description", "")
         is_required = key in node.get("required", [])
         yield f"`{name}`", _type(value), "required" if is_required else _default(value), meaning
-        entries = value.get("items", {})
+        for part, step in (("items", "[]."), ("additionalProperties", ".<name>.")):
+            entries = value.get(part)
+            if isinstance(entries, dict) and "properties" in entries:
+                yield from _rows(entries, f"{name}{step}")
         if "properties" in value:
             yield from _rows(value, f"{name}.")
-        elif "properties" in entries:
-            yield from _rows(entries, f"{name}[].")
 
 
 def _type(node: Node) -> str:
     if node.get("writeOnly"):
-        return "a secret text"
+        return "a secret string"
     if words := node.get("enum") or ([node["const"]] if "const" in node else None):
         return ", ".join(f"`{each}`" for each in words)
     if words := node.get("errorMessage"):

@@ -1,4 +1,4 @@
-"""What is wrong with a stack's settings, told by key: what was found, never a secret, and what is expected."""
+"""Problems in a stack's settings: the key, what was found (never a secret), and what is expected."""
 
 import difflib
 import json
@@ -16,10 +16,10 @@ from infra.settings.section import Place
 UNKNOWN_KEY = "an unknown key"
 _HIDDEN = "a value that is not shown"
 _LONGEST = 80
-"""Characters of a value that are shown."""
-_KINDS = {str: "a text", bool: "true or false", int: "a number", float: "a number", list: "a list", dict: "an object"}
+"""The number of characters of a value that are shown."""
+_KINDS = {str: "a string", bool: "true or false", int: "a number", float: "a number", list: "a list", dict: "an object"}
 _TYPES = {
-    "string": "a text",
+    "string": "a string",
     "boolean": "true or false",
     "integer": "a whole number",
     "array": "a list",
@@ -27,7 +27,7 @@ _TYPES = {
 }
 
 Encrypted = Callable[[Place], bool]
-"""Says whether the value at a place is encrypted in the stack's file."""
+"""Returns whether the value at a place is encrypted in the stack's file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,30 +35,30 @@ class Problem:
     """One value that is refused."""
 
     key: str
-    """Its path, such as `cluster.nodes[1].name`."""
+    """The path of the value, such as `cluster.nodes[1].name`."""
     found: str
     expected: str
 
     def __str__(self) -> str:
-        """On one line."""
+        """Return the problem on one line."""
         return f"{self.key}: found {self.found}, expected {self.expected}"
 
 
 class RefusedError(Exception):
-    """The settings cannot be used."""
+    """The settings are invalid."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
-        """Take all that is wrong."""
+        """Take all problems."""
         super().__init__("\n".join(map(str, problems)))
         self.problems = tuple(problems)
 
 
 def told(error: ValidationError, described: Node, *, encrypted: Encrypted) -> list[Problem]:
-    """Tell pydantic's errors by the schema of the model that they are about; of several about one value, the first."""
+    """Convert pydantic's errors to problems, by the schema of the model; for each value, keep the first."""
     found: dict[str, Problem] = {}
     for each in error.errors(include_url=False):
-        # Both follow from another error: a list of which wrong entries are not counted, and a default that is made of
-        # wrong values.
+        # Both follow from another error: pydantic does not count the invalid entries of a list, nor make a default from
+        # invalid values.
         follows = each["type"] == "default_factory_not_called" or (each["type"] == "too_short" and each["input"])
         if not follows:
             problem = _told(each, described, encrypted)
@@ -67,14 +67,14 @@ def told(error: ValidationError, described: Node, *, encrypted: Encrypted) -> li
 
 
 def one_of(words: Iterable[str], *, instead_of: object = None) -> str:
-    """List words, and say which of them is nearest to the text that stands there instead."""
+    """List the words, and suggest the one most similar to `instead_of`."""
     known = sorted(words)
     near = nearest(instead_of, known) if isinstance(instead_of, str) else None
-    return f"one of {', '.join(known)}" + (f" (the nearest is {near})" if near else "")
+    return f"one of {', '.join(known)}" + (f" (did you mean {near}?)" if near else "")
 
 
 def nearest(word: str, words: Iterable[str]) -> str | None:
-    """Give the one of the words that is most like another, None when none is."""
+    """Return the word most similar to another; None if no word is similar."""
     return next(iter(difflib.get_close_matches(word, list(words), n=1)), None)
 
 
@@ -88,18 +88,18 @@ def _told(error: Any, described: Node, encrypted: Encrypted) -> Problem:
         if "enum" in spot.node:
             return _unknown(spot, spot.node["enum"])
         return Problem(key=spot.key, found=f"the name {_shown(value)}", expected=_expected(error, spot))
-    if error["type"] != "missing" and encrypted(spot.place) and not spot.node.get("writeOnly"):
-        # What is expected may repeat a part of what was found.
+    if error["type"] != "missing" and value is not None and encrypted(spot.place) and not spot.node.get("writeOnly"):
+        # The expected form may repeat part of the value.
         return Problem(key=spot.key, found=_HIDDEN, expected=_described(spot.node, None))
     return Problem(key=spot.key, found=_found(error, spot.node), expected=_expected(error, spot))
 
 
 def _driver(spot: Spot, section: dict[str, Any], encrypted: Encrypted) -> Problem:
-    given, forms = section.get("driver"), schema.variants(spot.holder)
-    if given is None:
+    chosen, forms = section.get("driver"), schema.variants(spot.holder)
+    if chosen is None:
         return Problem(key=spot.key, found="nothing", expected=one_of(forms))
-    found = _HIDDEN if encrypted(spot.place) else _shown(given)
-    return Problem(key=spot.key, found=found, expected=one_of(forms, instead_of=given))
+    found = _HIDDEN if encrypted(spot.place) else _shown(chosen)
+    return Problem(key=spot.key, found=found, expected=one_of(forms, instead_of=chosen))
 
 
 def _unknown(spot: Spot, known: Iterable[str]) -> Problem:
@@ -116,7 +116,7 @@ def _found(error: Any, node: Node) -> str:
     if node.get("writeOnly"):
         return _HIDDEN if isinstance(value, str) else _kind(value)
     if node.get("type") == "object" or "oneOf" in node:
-        return _kind(value)  # what is there may be a secret that slipped
+        return _kind(value)  # it may be a misplaced secret
     return _shown(value)
 
 
@@ -126,9 +126,13 @@ def _expected(error: Any, spot: Spot) -> str:
         return str(error["ctx"]["expected"])
     words = _described(node, value)
     if error["type"] == "string_type" and isinstance(value, int | float):
-        # In the file quotes are enough; `pulumi config set` takes quoted digits for a number as well.
-        return f"{words}, as a text: in quotes, or by pulumi config set --path --type string {spot.key} <value>"
-    if node.get("type") in ("integer", "boolean") and isinstance(value, str):
+        # In the file quotes are enough; `pulumi config set` takes even quoted digits for a number.
+        return f"{words}, as a string: in quotes, or by pulumi config set --path --type string {spot.key} <value>"
+    if (
+        node.get("type") in ("integer", "boolean")
+        and isinstance(value, str)
+        and re.fullmatch(r"-?\d+|true|false", value)
+    ):
         return f"{words}, without quotes"
     return words
 

@@ -1,4 +1,4 @@
-"""Where the image is pushed to and pulled from; a class for each driver."""
+"""The `registry` section: a model for each driver."""
 
 import re
 from typing import Annotated, Any, Literal
@@ -10,11 +10,26 @@ from infra.settings.section import Section, expected, refused
 from infra.settings.values import FROM_FILE, HOST, NOT_EMPTY
 
 _DOCKER_HUB = ("hub.docker.com", "index.docker.io", "registry-1.docker.io", "registry.hub.docker.com")
-"""What Docker Hub is called elsewhere: its site, the key of its login, and the hosts of its API."""
+"""Other host names of Docker Hub: its site, the key of its login, and the hosts of its API."""
+
+_SHORT = (
+    (
+        "AWS",
+        r".+\.amazonaws\.com(\.cn)?",
+        "registry.driver ecr instead of a login: this password expires after 12 hours",
+    ),
+    (
+        "oauth2accesstoken",
+        r".+\.pkg\.dev|(.+\.)?gcr\.io",
+        "another user, such as _json_key: this password expires after an hour",
+    ),
+)
+"""Users whose passwords expire while pods still need them: the user, the servers that know it, and what to do
+instead."""
 
 
 def _is_server(text: str) -> bool:
-    """Say whether Docker takes the first part of an image's name for a server, and not for a part of the path.
+    """Return whether Docker takes the first part of an image's name for a server, and not for a part of the path.
 
     It does for a name with a dot or a port, and for localhost (splitDockerDomain in github.com/distribution/reference).
     """
@@ -29,7 +44,7 @@ def _is_server(text: str) -> bool:
 def _server(text: str) -> str:
     parts = urlsplit(text.lower() if "://" in text else f"//{text.lower()}")
     if parts.netloc in _DOCKER_HUB:
-        raise refused("docker.io, which is what Docker Hub is called in an image's name")
+        raise refused("docker.io, the name of Docker Hub in image names")
     if _is_server(text):
         return text
     if not _is_server(parts.netloc):
@@ -37,7 +52,7 @@ def _server(text: str) -> str:
     if parts.scheme:
         raise refused(f"the host alone, {parts.netloc}, without {parts.scheme}://")
     if path := parts.path.strip("/"):
-        raise refused(f"the host alone, {parts.netloc}; {path} is the beginning of image.repository")
+        raise refused(f"the host alone, {parts.netloc}; {path} belongs at the start of image.repository")
     raise refused(f"the host in lower case, {parts.netloc}")
 
 
@@ -45,7 +60,7 @@ Server = Annotated[
     str, expected("a host with a dot or a port such as registry.example.com:5000"), AfterValidator(_server)
 ]
 # RFC 7617: in the header that carries both, the first colon ends the user's name.
-Username = Annotated[str, expected("a user's name without spaces or colons", pattern=r"^[^\s:]+$")]
+Username = Annotated[str, expected("a user name without spaces or colons", pattern=r"^[^\s:]+$")]
 Email = Annotated[str, expected("an e-mail address such as ops@example.com", pattern=rf"^[^\s@]+@{HOST}$")]
 PasswordFile = Annotated[
     SecretStr,
@@ -56,20 +71,29 @@ PasswordFile = Annotated[
 
 
 class LoginRegistry(Section):
-    """Driver `login`: any registry, with a user and a password."""
+    """Driver `login`: any registry, with a user name and a password."""
 
     driver: Literal["login"] = "login"
     """Any registry."""
     server: Server
-    """The registry's host, with its port where that is not 443."""
+    """The registry's host, with its port unless that is 443."""
     username: Username
-    """Who pushes and pulls."""
+    """The user that pushes and pulls."""
     email: Email | None = None
-    """Written into the Secret beside the user's name; no registry needs it."""
+    """Written into the pull secret beside the user name; no registry needs it."""
     password_file: PasswordFile | None = None
-    """A file on this machine with the password in it, from the project or from `~`; instead of `password`."""
+    """The path of a file with the password, relative to the project or beginning with `~`; instead of `password`."""
     password: Annotated[SecretStr, NOT_EMPTY] | None = None
-    """The user's password: `pulumi config set --secret --path registry.password`."""
+    """The user's password: `pulumi config set --secret --path registry.password`. The program tries it before it puts
+    it into the cluster."""
+
+    @field_validator("username")
+    @classmethod
+    def _whose_password_lasts(cls, username: str, info: ValidationInfo) -> str:
+        for short, servers, words in _SHORT:
+            if username == short and re.fullmatch(servers, info.data.get("server", "").partition(":")[0]):
+                raise refused(words)
+        return username
 
     @field_validator("password")
     @classmethod
@@ -80,21 +104,21 @@ class LoginRegistry(Section):
 
     @property
     def secret(self) -> SecretStr:
-        """The password, wherever it comes from."""
+        """The password, from either key."""
         return self.password or self.password_file or SecretStr("")
 
 
 class EcrRegistry(Section):
-    """Driver `ecr`: a repository that the program makes, in the account and region of everything else in AWS.
+    """Driver `ecr`: a repository that the program creates, in the stack's AWS account and region.
 
-    Each `up` and `preview` gets a password of its own from AWS, and the nodes pull by their IAM role, so that there is
-    no Secret that could expire. The drivers kops (`containerRegistry`) and eks give them that role; the nodes of an
-    existing cluster must have it, and the kubelet's ecr-credential-provider. A tag is given to one image for ever: a
-    changed build needs a new `image.tag`.
+    Each `up` and `preview` gets its own password from AWS. The nodes pull with their IAM role, so there is no Secret
+    that could expire. The drivers kops (`containerRegistry`) and eks give them that role; the nodes of an existing
+    cluster must have it, and the kubelet's ecr-credential-provider. A tag cannot be moved to another image: a changed
+    build needs a new `image.tag`.
     """
 
     driver: Literal["ecr"]
-    """A repository of ECR, called `image.repository`."""
+    """A repository in ECR, named `image.repository`."""
 
 
 def _driver(given: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The models as a JSON Schema, plain enough to be walked along a key, and to be read by an editor."""
+"""The models as a JSON Schema, simple enough to be followed by key and read by an editor."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -13,10 +13,13 @@ Node = dict[str, Any]
 """A schema, or a part of one."""
 
 
-def of(model: type[BaseModel]) -> Node:
-    """Give a model's schema without references: every part where it is used, and nothing that may be null.
+_SINGLE = (str, bool, int, float, list)
 
-    A key that is not given has its default; `null` is accepted as that, and no editor needs to propose it.
+
+def of(model: type[BaseModel]) -> Node:
+    """Return a model's schema without references: every part inline, and nothing nullable.
+
+    A missing key has its default. `null` means the same, and no editor needs to propose it.
     """
     whole = model.model_json_schema(by_alias=True)
     plain: Node = _plain(whole, whole.pop("$defs", {}))
@@ -35,7 +38,8 @@ def _plain(node: Any, parts: Mapping[str, Node]) -> Any:
         if each != {"type": "null"}:
             found |= _plain(each, parts)
     for key, value in node.items():
-        if key in ("$ref", "anyOf", "title", "discriminator") or (key == "default" and value is None):
+        # The default of an object follows from its keys.
+        if key in ("$ref", "anyOf", "title", "discriminator") or (key == "default" and not isinstance(value, _SINGLE)):
             continue
         found[key] = (
             {name: _plain(each, parts) for name, each in value.items()}
@@ -47,28 +51,28 @@ def _plain(node: Any, parts: Mapping[str, Node]) -> Any:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spot:
-    """Where pydantic found a problem."""
+    """Where pydantic found an error."""
 
     place: Place
-    """From the top to the value, as in the stack's file."""
+    """The path from the top to the value, as in the stack's file."""
     node: Node
-    """What the value must look like; empty for an unknown key."""
+    """The schema of the value; empty for an unknown key."""
     holder: Node
-    """What the object or list around it must look like."""
+    """The schema of the object or list around it."""
 
     @property
     def key(self) -> str:
-        """The path as a reader knows it, such as `cluster.nodes[1].name`."""
+        """The path as users write it, such as `cluster.nodes[1].name`."""
         return path(self.place)
 
 
 def path(place: Place) -> str:
-    """Write a place as `pulumi config set --path` takes it."""
+    """Format a place as `pulumi config set --path` takes it."""
     return "".join(f"[{each}]" if isinstance(each, int) else f".{each}" for each in place).removeprefix(".")
 
 
 def spot(schema: Node, location: Place) -> Spot:
-    """Follow a location as pydantic gives it: with a driver's word between `cluster` and its keys."""
+    """Follow a location from pydantic, which has the driver's name between `cluster` and its keys."""
     place: list[str | int] = []
     node = holder = schema
     for step in location:
@@ -79,22 +83,32 @@ def spot(schema: Node, location: Place) -> Spot:
             continue
         inside = node.get("properties", {})
         if isinstance(step, str) and step not in inside and to_camel(step) in inside:
-            step = to_camel(step)  # a default that is refused, which pydantic places by the field's name
+            step = to_camel(step)  # an invalid default: pydantic reports the field's name
         place.append(step)
+        # Names with a pattern are under patternProperties.
         others = node.get("items" if isinstance(step, int) else "additionalProperties")
-        holder, node = node, inside.get(step) or (others if isinstance(others, dict) else {})
+        if not isinstance(others, dict):
+            others = next(iter(node.get("patternProperties", {}).values()), {})
+        holder, node = node, inside.get(step) or others
     return Spot(place=tuple(place), node=node, holder=holder)
 
 
 def variants(node: Node) -> dict[str, Node]:
-    """Give the forms that an object has by the word under its `driver`; none for one that has no driver."""
+    """Return the forms of an object by the value of its `driver`; empty if it has no driver."""
     return {each["properties"]["driver"]["const"]: each for each in node.get("oneOf", [])}
 
 
+ANY = "*"
+"""In a place: any name of an object's entries."""
+
+
 def secrets(schema: Node) -> Iterator[Place]:
-    """Give the places of all secrets: every one is a key of a section."""
+    """Yield the places of all secrets: each is a key of a section, or an entry of such a key."""
     for section, node in schema["properties"].items():
         for form in [node, *variants(node).values()]:
             for key, value in form.get("properties", {}).items():
+                entries = value.get("additionalProperties")
                 if value.get("writeOnly"):
                     yield section, key
+                elif isinstance(entries, dict) and entries.get("writeOnly"):
+                    yield section, key, ANY

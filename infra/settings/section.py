@@ -1,11 +1,11 @@
-"""What every section of the settings is made of: the model's rules, and how a value is described and refused.
+"""The base of every section: the model's rules, and how a value is described and refused.
 
-The text under a field says what it means, and `expected` what it must look like. Both go into the messages, into
-docs/configuration.md and into Pulumi.schema.json: there is no other place where they are written.
+A field's docstring says what the value means, `expected` says what it must look like. Messages, docs/configuration.md
+and Pulumi.schema.json take both from here.
 """
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo
@@ -14,17 +14,17 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 
 
 class Section(BaseModel):
-    """An object of settings: its keys in camelCase, no others, and no value of one type taken for another."""
+    """An object of settings: keys in camelCase, no unknown keys, and no conversion between types."""
 
     model_config = ConfigDict(
         alias_generator=to_camel,
-        # Python code gives the fields by their own names; what is read from a stack's file has to use the keys.
+        # Python code uses the fields' names; a stack's file has to use the keys.
         validate_by_name=True,
         validate_by_alias=True,
         strict=True,
         frozen=True,
         extra="forbid",
-        # A default may clash with another value, such as the default network with a network that is given.
+        # A default may conflict with another value, such as the default network with a given one.
         validate_default=True,
         use_attribute_docstrings=True,
         hide_input_in_errors=True,
@@ -33,32 +33,36 @@ class Section(BaseModel):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What a section's values are compared with beyond the section; None for what is unknown or wrong itself."""
+    """Values from other sections that a section's values are checked against; None if unknown or invalid."""
 
     stack: str | None = None
     """This stack, as `<project>/<stack>`."""
+    app: str | None = None
+    """The app's name."""
     domain: str | None = None
     region: str | None = None
     platform: str | None = None
     registry_driver: str | None = None
     balancer: str | None = None
+    secret_files: Mapping[str, str] = field(default_factory=dict)
+    """The paths of the files with a secret, by the keys that name them."""
 
 
 def facts(info: ValidationInfo) -> Facts:
-    """Give what is known beyond the section; nothing where a model is made from Python code."""
+    """Return the facts for a section; all None if the model is made by Python code."""
     return info.context if isinstance(info.context, Facts) else Facts()
 
 
 def expected(words: str, **constraints: Any) -> Any:
-    """Say what a value must look like, to go on after "expected", with pydantic's constraints on it (`pattern`, `ge`).
+    """Describe a value in words that follow "expected", with pydantic's constraints on it (`pattern`, `ge`).
 
-    `errorMessage` is where VS Code's JSON and YAML servers look for what to say about a value that does not match.
+    VS Code's JSON and YAML servers show `errorMessage` for a value that does not match.
     """
     return Field(json_schema_extra={"errorMessage": words}, **constraints)
 
 
 def must(holds: Callable[[Any], object], words: str = "") -> AfterValidator:
-    """Refuse a value for which something does not hold; without words of its own, by those of `expected`."""
+    """Refuse a value for which `holds` is false; without words, by those of `expected`."""
 
     def check(value: Any) -> Any:
         if not holds(value):
@@ -69,21 +73,21 @@ def must(holds: Callable[[Any], object], words: str = "") -> AfterValidator:
 
 
 def refused(words: str, *, found: str | None = None) -> PydanticCustomError:
-    """Make the error to raise for a value, with no words by those of `expected`.
+    """Return the error to raise for a value; without words, by those of `expected`.
 
-    `found` is what may be shown of the value, by default the value itself.
+    `found` is what may be shown of the value; by default, the value itself.
     """
     return PydanticCustomError("refused", "{expected}", {"expected": words, "found": found})
 
 
 Place = tuple[str | int, ...]
-"""The keys and indexes that lead to a value within another."""
+"""The keys and indexes that lead to a nested value."""
 Fault = tuple[Place, object, PydanticCustomError]
-"""A place, the value that is there, and what is wrong with it."""
+"""A place, its value, and the error."""
 
 
 def refused_within(faults: Iterable[Fault]) -> None:
-    """Raise one error for all that is wrong within the value that is being checked; nothing when there is nothing."""
+    """Raise one error for all faults within the value that is being checked; return if there are none."""
     errors = [InitErrorDetails(type=error, loc=place, input=value) for place, value, error in faults]
     if errors:
         raise ValidationError.from_exception_data("within", errors, hide_input=True)

@@ -1,6 +1,6 @@
-"""The stack's file, as far as it says what is encrypted.
+"""Reads from the stack's file which values are encrypted.
 
-The engine tells a program only which of its keys hold a secret at all, not where in an object.
+The engine tells a program which keys contain a secret, but not where inside an object.
 """
 
 from collections.abc import Mapping
@@ -13,20 +13,20 @@ from infra.settings.section import Place
 
 
 def configuration(file: Path, *, project: str) -> Mapping[str, Any]:
-    """Give the values in a stack's file by the project's own keys; none where there is no such file."""
+    """Return the values in a stack's file by the project's own keys; empty if the file cannot be read."""
     try:
         document = yaml.safe_load(file.read_text(encoding="utf-8"))
         config = document["config"]
         return {key.removeprefix(f"{project}:"): value for key, value in config.items()}
     except (OSError, ValueError, yaml.YAMLError, KeyError, TypeError, AttributeError):
-        # The engine has read the file, wherever it is, and has said what is wrong with it.
+        # The engine has read the file, wherever it is, and has reported what is wrong with it.
         return {}
 
 
 def encrypted(config: Mapping[str, Any], place: Place) -> bool | None:
-    """Say whether `secure:` stands at a place or around it; None for a value that is not in the file.
+    """Return whether a place is at or inside a `secure:` entry; None if the file does not have the value.
 
-    It may come from elsewhere, such as an environment of Pulumi ESC.
+    The value may come from elsewhere, such as a Pulumi ESC environment.
     """
     value: Any = config
     for step in place:

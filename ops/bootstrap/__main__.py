@@ -1,6 +1,6 @@
-"""What an AWS account needs before the first stack: the bucket of the states, a key, and the roles of the workflows.
+"""Set up an AWS account for its first stack: the state bucket, a KMS key, and the workflows' roles.
 
-It is a stack of its own, brought up by hand by whoever administers the account: docs/state.md has the commands.
+It is a stack of its own, which the account's administrator deploys by hand: docs/ci.md has the commands.
 """
 
 import json
@@ -14,17 +14,17 @@ import pulumi_aws as aws
 
 ISSUER = "token.actions.githubusercontent.com"
 PARTS = {"kops": ("deploy", "deploy-kops"), "eks": ("deploy", "deploy-eks"), "existing": ("deploy",)}
-"""The policies of a deployment, by the driver of its cluster."""
+"""The policies of the deploy role, by the cluster's driver."""
 
 
 def policy(file: str, words: Mapping[str, str]) -> str:
-    """The policy of that name in ops/policies/, with its words in capitals, such as ACCOUNT, replaced."""
+    """Return a policy of ops/policies/ with its placeholders, words in capitals such as ACCOUNT, replaced."""
     text = (Path(__file__).resolve().parents[1] / "policies" / f"{file}.json").read_text(encoding="utf-8")
     return json.dumps(json.loads(re.sub(r"\b[A-Z]+(?:_[A-Z]+)*\b", lambda found: words.get(found[0], found[0]), text)))
 
 
 def bucket(name: str, opts: pulumi.ResourceOptions) -> aws.s3.Bucket:
-    """Declare the bucket of the states: versioned, encrypted, private, closed to plain http."""
+    """Declare the state bucket: versioned, encrypted, private, TLS only."""
     kept = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(protect=True))
     made = aws.s3.Bucket("state", bucket=name, opts=kept)
     aws.s3.BucketVersioning(
@@ -36,7 +36,7 @@ def bucket(name: str, opts: pulumi.ResourceOptions) -> aws.s3.Bucket:
         rules=[{"apply_server_side_encryption_by_default": {"sse_algorithm": "AES256"}}],
         opts=opts,
     )
-    # One after the other: S3 answers OperationAborted to two changes of a bucket's access at the same time.
+    # One after the other: S3 answers OperationAborted to concurrent changes of a bucket's access.
     owned = aws.s3.BucketOwnershipControls(
         "state-owned", bucket=made.bucket, rule={"object_ownership": "BucketOwnerEnforced"}, opts=opts
     )
@@ -71,9 +71,9 @@ def role(
     github: aws.iam.OpenIdConnectProvider,
     opts: pulumi.ResourceOptions,
 ) -> aws.iam.Role:
-    """Declare a role that jobs of GitHub's workflows take on, with policies of ops/policies/."""
+    """Declare a role that jobs of GitHub workflows assume, with policies of ops/policies/."""
     after = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[github]))
-    # A first `up` with a cluster in it takes longer than the hour that a login lasts otherwise.
+    # A first `up` that makes a cluster takes longer than the default session of 1 hour.
     made = aws.iam.Role(
         name, name=name, assume_role_policy=policy(trust, words), max_session_duration=4 * 3600, opts=after
     )

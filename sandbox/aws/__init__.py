@@ -1,1 +1,1 @@
-"""What stands behind the AWS API here: moto with its gaps filled, a name server, and the balancers' data plane."""
+"""The sandbox's AWS: moto with its gaps filled, a name server, and the load balancers' data plane."""

@@ -1,4 +1,4 @@
-"""What the account has before the first stack: a user, a network, the instance that the node is, and a zone."""
+"""What the account has before the first stack: a user, a network, the node's instance, and a hosted zone."""
 
 import ipaddress
 import os
@@ -14,10 +14,9 @@ from sandbox.logins import AWS_USER, aws_environment
 
 
 def furnish() -> None:
-    """Make what an account has before the first stack, through the API like anybody else.
+    """Make the account's first resources with the API: a network, the node's instance, and the stacks' parent zone.
 
-    That is the network and the instance that the node believes to be, and the zone above those of the stacks.
-    The one user is whoever has the sandbox's credentials.
+    Its only user has the sandbox's credentials.
     """
     mock_random.seed(addresses.CLUSTER)
     sandbox_user = aws_environment()
@@ -70,4 +69,4 @@ def furnish() -> None:
         CallerReference=addresses.WORLD,
         HostedZoneConfig={"Comment": "The zone above that of a stack"},
     )
-    mock_random.seed(os.urandom(16))  # what is made from here on must not repeat the ids of an earlier life
+    mock_random.seed(os.urandom(16))  # later ids must not repeat those from before a restart

@@ -1,4 +1,4 @@
-"""ACM: certificates of the sandbox's authority, issued once DNS has their validation record."""
+"""ACM: certificates from the sandbox's authority, issued once DNS has their validation records."""
 
 import dns.exception
 import dns.resolver
@@ -11,7 +11,7 @@ from sandbox.layout import Layout
 
 
 def issue_from_authority(layout: Layout) -> None:
-    """ACM signs with the sandbox's authority, asks DNS for its validation record, and serves balancers the key."""
+    """Make ACM sign with the sandbox's authority, check the validation records in DNS, and store the keys."""
     folder = layout.certificates
     folder.mkdir(mode=0o700, exist_ok=True)
     ca = pki.authority(layout)
@@ -47,7 +47,7 @@ def issue_from_authority(layout: Layout) -> None:
             try:
                 answer = resolver.resolve(record["Name"], record["Type"])
             except dns.exception.DNSException:
-                return  # not there yet: ACM goes on asking, and so does whoever describes the certificate
+                return  # not there yet; checked again whenever the certificate is described
             if record["Value"] not in [str(data) for data in answer]:
                 return
         (folder / f"{self.arn.rpartition('/')[2]}.pem").write_bytes(self.cert + self.key)

@@ -1,7 +1,7 @@
-"""EKS' own authenticator: whose an API token is, and who that is in Kubernetes.
+"""EKS' own authenticator: it maps API tokens to IAM principals, and these to Kubernetes users.
 
-It runs as the authenticator of the cluster that EKS has, whose name is part of what a token signs, and begins anew
-when that is another one. Before the first there is nobody whom it would let in.
+A token signs the name of its cluster, so the authenticator restarts when EKS has another cluster. Before the first
+cluster it lets nobody in.
 """
 
 import json
@@ -24,19 +24,19 @@ NOBODY: Mapping = {"mapUsers": [], "mapRoles": [], "mapAccounts": []}
 
 
 def publish(layout: Layout, *, cluster: str, mapping: Mapping) -> None:
-    """Say of which cluster the authenticator is, and whom it lets in; the name is empty when there is no cluster."""
+    """Write the authenticator's cluster and mapping; the name is empty when there is no cluster."""
     folder = layout.authenticator
     folder.mkdir(exist_ok=True)
-    # In place: the authenticator watches the file itself, and would see one that was moved there a second later.
+    # Written in place: the authenticator watches the file, and notices a replaced one a second later.
     (folder / "mapping.json").write_text(json.dumps(mapping))
     (folder / "cluster").write_text(cluster)
 
 
 def run(folder: Path, cluster: str) -> subprocess.Popen[bytes]:
-    """Start the authenticator for the cluster of that name; `folder` has its certificate and its mapping."""
+    """Start the authenticator for a cluster; `folder` has its certificate and its mapping."""
     return subprocess.Popen(
         [
-            # However this process ends, the next one must find the port free.
+            # Frees the port for the next one, in whatever way this process ends.
             *("setpriv", "--pdeathsig", "KILL", "--", os.environ[BINARY]),
             "server",
             f"--cluster-id={cluster or 'none'}",
@@ -52,7 +52,7 @@ def run(folder: Path, cluster: str) -> subprocess.Popen[bytes]:
 
 
 def main() -> None:
-    """Serve until the authenticator ends by itself."""
+    """Run the authenticator, for one cluster after the other, until it ends by itself."""
     folder = here().authenticator
     while True:
         cluster = (folder / "cluster").read_text()
@@ -61,7 +61,7 @@ def main() -> None:
             if process.poll() is not None:
                 raise SystemExit(f"the authenticator ended with {process.returncode}")
             time.sleep(0.2)
-        process.kill()  # asked to terminate, it stops watching the mapping and serves on
+        process.kill()  # on SIGTERM it stops watching the mapping but goes on serving
         process.wait()
 
 

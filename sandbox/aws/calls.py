@@ -1,10 +1,9 @@
-"""Who called what of AWS: every request to moto, as the operation that botocore's models say it is, in one log.
+"""A log of every request to moto: who called which operation, on which resources.
 
-IAM is asked about operations and the resources that they name, and moto's own idea of them ends at what it checks
-itself; the models are what the SDKs make the requests from.
+IAM policies are about operations and resources. They are taken from botocore's models, from which the SDKs make the
+requests: moto resolves only what it checks itself.
 """
 
-import io
 import json
 import re
 import threading
@@ -19,26 +18,27 @@ import botocore.session
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 
 from sandbox.aws.patch import patch
+from sandbox.aws.serving import body
 
 _READERS = ("balancers", "ecr", "moto", "names")
-"""The sandbox's own services that read the API all day, and stand for parts of AWS that call nobody."""
+"""The sandbox's own services, which poll the API. They are not logged: they stand in for internal parts of AWS."""
 
 _MODELS = {"elasticloadbalancing": "elb"}
-"""Where botocore calls a service otherwise than its requests are signed for."""
+"""By signing name: the name in botocore, where it differs."""
 
 _NAME = re.compile(r"(Arn|Name|Id)$", re.IGNORECASE)
-"""The parameters that say which resource is meant: all that is written down of a request."""
+"""Matches the parameters that identify a resource; only these are logged."""
 
 
 def recorded(log: Path) -> None:
-    """Have moto's server write a line of JSON to the log for each call: who, service, operation, names."""
+    """Make moto's server append a line of JSON to the log for each call: who, service, operation, names."""
     answer: Callable[..., Iterable[bytes]] = DomainDispatcherApplication.__call__
     lock = threading.Lock()
 
     def call(
         self: DomainDispatcherApplication, environ: WSGIEnvironment, start_response: StartResponse
     ) -> Iterable[bytes]:
-        line = _line(environ)
+        line = called(environ)
         if line:
             with lock, log.open("a") as file:
                 file.write(f"{json.dumps(line)}\n")
@@ -47,23 +47,24 @@ def recorded(log: Path) -> None:
     patch(DomainDispatcherApplication, "__call__", call)
 
 
-def _line(environ: WSGIEnvironment) -> dict[str, Any] | None:
+def called(environ: WSGIEnvironment) -> dict[str, Any] | None:
+    """Return a request's caller, service, operation and names; None for an unsigned one or one of _READERS."""
     credential = re.search(r"Credential=([^/]+)/\d+/[^/]+/([^/]+)/", environ.get("HTTP_AUTHORIZATION", ""))
     if credential is None or credential[1] in _READERS:
         return None
     who, service = credential.groups()
-    body = _body(environ)
+    sent = body(environ)
     query = dict(parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True))
     if target := environ.get("HTTP_X_AMZ_TARGET"):
-        operation, given = target.rpartition(".")[2], _object(body)
+        operation, given = target.rpartition(".")[2], _object(sent)
     elif environ.get("CONTENT_TYPE", "").startswith("application/x-www-form-urlencoded"):
-        form = dict(parse_qsl(body.decode()))
+        form = dict(parse_qsl(sent.decode()))
         operation, given = form.get("Action", ""), form
     else:
-        # As it was sent: in what is decoded, an ARN's own slashes look like the path's.
+        # The raw path: once decoded, an ARN's slashes look like the path's.
         path = environ["RAW_URI"].partition("?")[0].rstrip("/")
         operation, given = _by_path(service, environ["REQUEST_METHOD"], path, query)
-        given = {**_object(body), **given}
+        given = {**_object(sent), **given}
     names = {key: value for key, value in given.items() if isinstance(value, str) and _is_name(key)}
     return {"who": who, "service": service, "operation": operation, "names": names}
 
@@ -72,25 +73,16 @@ def _is_name(key: str) -> bool:
     return bool(_NAME.search(key)) or key in ("Bucket", "Key")
 
 
-def _body(environ: WSGIEnvironment) -> bytes:
-    """Read the body and put it back."""
-    length = int(environ.get("CONTENT_LENGTH") or 0)
-    body: bytes = environ["wsgi.input"].read(length) if length else b""
-    if length:
-        environ["wsgi.input"] = io.BytesIO(body)
-    return body
-
-
-def _object(body: bytes) -> Mapping[str, Any]:
+def _object(sent: bytes) -> Mapping[str, Any]:
     try:
-        read = json.loads(body)
+        read = json.loads(sent)
     except ValueError:
         return {}
     return read if isinstance(read, dict) else {}
 
 
 def _by_path(service: str, method: str, path: str, query: Mapping[str, str]) -> tuple[str, Mapping[str, str]]:
-    """Find the operation whose path fits, the one with most of the query's words first."""
+    """Return the operation whose path matches, the one with the most matching query words, and the path's names."""
     for operation, wanted, pattern, words in _paths(service):
         if wanted == method and words <= query.keys() and (found := pattern.fullmatch(path)):
             return operation, {name: unquote(value) for name, value in found.groupdict().items()}

@@ -1,8 +1,8 @@
-"""The balancers' data plane: carries traffic as the ELB API says, through one haproxy.
+"""The load balancers' data plane: one haproxy carries their traffic, as the ELB API describes them.
 
-Every second it reads what is there - balancers of both kinds, with their listeners, certificates, health checks and
-instances - and renders haproxy's configuration from that alone. Like ELB, it takes each balancer's address from the
-balancer's subnet by creating a network interface in it; the name server finds the address there.
+Every second it reads the classic and network load balancers from the API, with their listeners, certificates, health
+checks and instances, and renders haproxy's configuration from them. Like ELB, it creates a network interface in the
+balancer's subnet for each balancer's address; the name server finds the address there.
 """
 
 import contextlib
@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import psutil
 from botocore.exceptions import BotoCoreError, ClientError
 
 from sandbox import addresses
@@ -28,13 +29,13 @@ from sandbox.aws.load_balancers import Balancer, Check
 from sandbox.layout import Layout, here
 
 DOMAIN = ".elb.amazonaws.com."
-"""What the DNS name of every balancer ends in."""
+"""The end of every load balancer's DNS name."""
 
 CONFIG = Path("/run/haproxy.cfg")
-"""Inside the machine."""
+"""A path inside the machine."""
 
 _FIRST_HOST = 16
-"""The first address of the subnet that a balancer may get: those below are the machine's and the host's."""
+"""The first address in the subnet for load balancers; lower ones are the machine's and the host's."""
 
 _GLOBAL = f"""\
 global
@@ -43,7 +44,10 @@ global
 defaults
   mode http
   option http-keep-alive
-  # Tried again at another pod, a request that a rolling update loses would be seen by nobody.
+  # Each new or deleted balancer reloads haproxy for all of them. An idle connection is closed only with the answer to
+  # its next request, which says so: otherwise its client would lose that request.
+  option idle-close-on-response
+  # No retries: retried at another pod, a request that a rolling update loses would go unnoticed.
   retries 0
   timeout connect 5s
   timeout http-request 60s
@@ -55,23 +59,23 @@ frontend health
 
 
 def addresses_of(ec2: Any, dns_name: str) -> list[str]:
-    """The addresses of the balancer with that DNS name: those of its network interfaces."""
+    """Return the addresses of the load balancer with this DNS name: those of its network interfaces."""
     found = ec2.describe_network_interfaces(Filters=[{"Name": "description", "Values": [f"ELB {dns_name}"]}])
     return [interface["PrivateIpAddress"] for interface in found["NetworkInterfaces"]]
 
 
 def render(balancer: Balancer, *, address: str, hosts: Mapping[str, str], certificates: Path) -> str:
-    """Haproxy's sections for one balancer.
+    """Return haproxy's sections for one load balancer.
 
-    `hosts` is the private address of each instance that is in service, `certificates` the folder with a PEM per
-    certificate id. The X-Forwarded-* headers are those of
+    `hosts` has the private address of each instance in service, `certificates` is the folder with a PEM per certificate
+    id. The X-Forwarded-* headers are those of
     https://docs.aws.amazon.com/elasticloadbalancing/latest/classic/x-forwarded-headers.html.
     """
     return "\n".join(_sections(balancer, address, hosts, certificates)) + "\n"
 
 
 def _sections(balancer: Balancer, address: str, hosts: Mapping[str, str], certificates: Path) -> Iterator[str]:
-    # A target is looked at once, whatever the listeners: all of them see it healthy at the same moment.
+    # One health check per target and check: all listeners see it healthy at the same moment.
     checks = {each.check: f"{balancer.name}-health-{each.check.port}" for each in balancer.listeners}
     for check, name in checks.items():
         yield f"backend {name}"
@@ -90,7 +94,7 @@ def _sections(balancer: Balancer, address: str, hosts: Mapping[str, str], certif
         if listener.tls:
             pem = certificates / f"{listener.certificate.rpartition('/')[2]}.pem"
             if not pem.exists():
-                continue  # not issued: ELB would not have taken the listener
+                continue  # not issued: ELB would have refused the listener
             bind += f" ssl crt {_quoted(pem)}"
         yield f"frontend {name}"
         yield f"  mode {mode}"
@@ -110,9 +114,9 @@ def _sections(balancer: Balancer, address: str, hosts: Mapping[str, str], certif
 
 
 def usable(sections: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
-    """Those of the balancers' sections that haproxy takes, by their names, and what it says of the others.
+    """Return the balancers' sections that haproxy accepts, by name, and its error for each of the others.
 
-    One certificate that cannot be read would else end every balancer.
+    Otherwise one unreadable certificate would stop every balancer.
     """
     if _refusal("".join(sections.values())) is None:
         return dict(sections), {}
@@ -122,7 +126,7 @@ def usable(sections: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]
 
 
 def _refusal(sections: str) -> str | None:
-    """What haproxy says when it does not take a configuration with these sections."""
+    """Return haproxy's error for a configuration with these sections, or None when it accepts it."""
     with tempfile.NamedTemporaryFile("w", suffix=".cfg") as file:
         file.write(_GLOBAL + sections)
         file.flush()
@@ -131,12 +135,12 @@ def _refusal(sections: str) -> str | None:
 
 
 def _quoted(path: Path) -> str:
-    """A path as one word of haproxy's configuration (its manual, 2.2. Quoting and escaping)."""
+    """Return a path quoted as one word of haproxy's configuration (its manual, 2.2. Quoting and escaping)."""
     return re.sub(r"""([\s\\"'#])""", r"\\\1", str(path))
 
 
 def passes(host: str, check: Check) -> bool:
-    """Look at a target once, as the balancer does."""
+    """Return whether a target passes the balancer's health check once."""
     try:
         if not check.path:
             socket.create_connection((host, check.port), timeout=1).close()
@@ -150,7 +154,7 @@ def passes(host: str, check: Check) -> bool:
 
 
 class _DataPlane:
-    """haproxy, and the addresses that it listens on, held to what the API answers."""
+    """Keeps haproxy and its addresses in step with the API."""
 
     def __init__(self, layout: Layout) -> None:
         self._certificates = layout.certificates
@@ -158,14 +162,18 @@ class _DataPlane:
         self._elbv2 = boto3.client("elbv2", region_name=addresses.REGION)
         self._ec2 = boto3.client("ec2", region_name=addresses.REGION)
         CONFIG.write_text(_GLOBAL)
-        # It must not outlive this process: its successor could not listen.
+        # It must not outlive this process: the next one could not listen.
         self._haproxy = subprocess.Popen(["setpriv", "--pdeathsig", "TERM", "haproxy", "-W", "-db", "-f", str(CONFIG)])
+        # haproxy loses a signal that comes while it starts.
+        master = psutil.Process(self._haproxy.pid)
+        while self._haproxy.poll() is None and not master.children():
+            time.sleep(0.05)
         self._applied = _GLOBAL
         self._refused: dict[str, str] = {}
         self._in_service: dict[str, set[str]] = {}  # a balancer's instances, by its DNS name
 
     def follow(self) -> None:
-        """Read the API once, and apply what is new."""
+        """Read the API once and apply what changed."""
         balancers = [*load_balancers.classic(self._elb), *load_balancers.network(self._elbv2)]
         held = {balancer.dns_name: self._address(balancer) for balancer in balancers}
         sections = {each.dns_name: self._render(each, held[each.dns_name]) for each in balancers}
@@ -181,18 +189,18 @@ class _DataPlane:
             self._haproxy.send_signal(signal.SIGUSR2)  # new workers take over, the old ones end their requests
             self._applied = config
             print(f"applied: {', '.join(f'{name} at {held[name]}' for name in sections) or 'nothing'}", flush=True)
-        # Each time: a process before this one may have ended between the two.
+        # Every time: an earlier process may have ended before it did this.
         self._forget_interfaces(set(held))
 
     def ended(self) -> int | None:
-        """Haproxy's exit status, or None while it runs."""
+        """Return haproxy's exit status, or None while it runs."""
         return self._haproxy.poll()
 
     def _render(self, balancer: Balancer, address: str) -> str:
         ids = sorted({instance for listener in balancer.listeners for instance in listener.instances})
         reservations = self._ec2.describe_instances(InstanceIds=ids)["Reservations"] if ids else []
         instances = {i["InstanceId"]: i["PrivateIpAddress"] for r in reservations for i in r["Instances"]}
-        # haproxy takes a new server for healthy until it has looked, ELB one that it registers for out of service.
+        # haproxy treats a new server as healthy until its first check; ELB starts it as out of service.
         before = self._in_service.get(balancer.dns_name, set())
         hosts = {
             id: host
@@ -234,14 +242,14 @@ class _DataPlane:
 
 
 def main() -> None:
-    """Follow the API until haproxy ends; an API that does not answer is waited for."""
+    """Follow the API until haproxy ends, through errors of the API."""
     plane = _DataPlane(here())
     while plane.ended() is None:
+        time.sleep(1)
         try:
             plane.follow()
         except (BotoCoreError, ClientError) as error:
             print(f"the AWS API does not answer: {error}", flush=True)
-        time.sleep(1)
     raise SystemExit(f"haproxy ended with {plane.ended()}")
 
 

@@ -1,4 +1,4 @@
-"""ECR: passwords that end, which its registry takes until then."""
+"""ECR: passwords that expire, and that its registry accepts until then."""
 
 from base64 import b64encode
 
@@ -12,7 +12,7 @@ from sandbox.layout import Layout
 
 
 def passwords_end(layout: Layout) -> None:
-    """ECR gives another password at each call, which its registry takes until it ends: moto's is always one."""
+    """Make each call return a new password, which the registry accepts until it expires: moto's is always the same."""
 
     def get_authorization_token(self: ECRResponse) -> ActionResult:
         passwords = []

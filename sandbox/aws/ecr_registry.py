@@ -1,7 +1,8 @@
-"""ECR's registry: what stands behind `<account>.dkr.ecr.<region>.amazonaws.com`.
+"""ECR's registry, at `<account>.dkr.ecr.<region>.amazonaws.com`.
 
-The images are kept by the sandbox's own registry; here is what makes it ECR's: passwords that AWS gave and that end,
-repositories that the API made, and tags that never move. What is pushed the API knows as well, and lists.
+The sandbox's own registry stores the images. In front of it, this one behaves as ECR: it takes only passwords from the
+API, until they expire, only repositories made with the API, and no second image for an immutable tag. It records each
+pushed image in the API.
 """
 
 import hashlib
@@ -29,19 +30,19 @@ from sandbox import addresses, logins
 from sandbox.layout import Layout, here
 
 USER = "AWS"
-"""The name that goes with every password (https://docs.aws.amazon.com/AmazonECR/latest/userguide/registry_auth.html)."""
+"""The user of every password (https://docs.aws.amazon.com/AmazonECR/latest/userguide/registry_auth.html)."""
 
 LIFE = 12 * 3600
-"""Seconds that a password lasts (the same page)."""
+"""A password's lifetime in seconds (the same page)."""
 
 _PATH = re.compile(r"/v2/(?P<repository>.+)/(?P<kind>manifests|blobs|tags|referrers)/(?P<reference>.*)")
 _HOP_BY_HOP = ("connection", "keep-alive", "transfer-encoding")
 _OWN_HEADERS = ("authorization", "content-length", *_HOP_BY_HOP)
-"""Of a request: what belongs to this connection and this login, and not to those of the registry behind."""
+"""Request headers of this connection and login, which are not forwarded to the registry behind."""
 
 
 def new_password(layout: Layout) -> tuple[str, datetime]:
-    """Make a password, never the same twice, and say when it ends."""
+    """Return a new password, never the same twice, and when it expires."""
     file = layout.ecr_password_life
     ends = int(time.time()) + (int(file.read_text()) if file.exists() else LIFE)
     password = _signer(layout).dumps({"ends": ends, "nonce": secrets.token_hex(8)})
@@ -49,7 +50,7 @@ def new_password(layout: Layout) -> tuple[str, datetime]:
 
 
 def is_valid(layout: Layout, password: str) -> bool:
-    """Say whether it is a password that `new_password` made and that has not ended."""
+    """Return whether `new_password` made this password and it has not expired."""
     try:
         return bool(_signer(layout).loads(password)["ends"] > time.time())
     except BadSignature:
@@ -61,7 +62,7 @@ def _signer(layout: Layout) -> URLSafeSerializer:
 
 
 class _RefusedError(Exception):
-    """The answer is an error of the distribution specification."""
+    """A refusal, answered as an error of the distribution specification."""
 
     def __init__(self, status: int, code: str, message: str) -> None:
         super().__init__(message)
@@ -71,9 +72,9 @@ class _RefusedError(Exception):
 class Registry:
     """A WSGI application; it is safe to share between threads."""
 
-    def __init__(self, layout: Layout, *, behind: str = f"https://{addresses.REGISTRY}") -> None:
-        """`behind` is where the images are kept."""
-        self._layout, self._url = layout, behind
+    def __init__(self, layout: Layout) -> None:
+        """Take the layout: it has the passwords' key, and the authority of the registry behind."""
+        self._layout, self._url = layout, f"https://{addresses.REGISTRY}"
         self._ecr = boto3.client("ecr", region_name=addresses.REGION)
         self._behind = urllib3.PoolManager(ca_certs=str(layout.ca), maxsize=16)
         self._pushing = threading.Lock()
@@ -95,7 +96,7 @@ class Registry:
 
     def _answer(self, request: Request) -> Response:
         if request.path == "/":
-            return Response()  # for whoever asks whether this runs
+            return Response()  # the health check
         self._authenticate(request)
         path = _PATH.fullmatch(request.path)
         if path is None:
@@ -105,7 +106,7 @@ class Registry:
         if path["kind"] != "manifests":
             return self._forward(request, request.stream if _has_body(request) else None)
         if request.method == "PUT":
-            with self._pushing:  # two pushes of one tag must not both find it free
+            with self._pushing:  # only one of two concurrent pushes of a tag may find it free
                 return self._push(request, settings, reference)
         if request.method == "DELETE":
             raise _RefusedError(405, "UNSUPPORTED", "images are deleted by the API of ECR")
@@ -121,7 +122,7 @@ class Registry:
             raise _RefusedError(403, "DENIED", message)
 
     def _know(self, repository: str) -> Any:
-        """What the API says of a repository, which it must know."""
+        """Return the API's description of a repository. Raises _RefusedError when there is none."""
         try:
             return self._ecr.describe_repositories(repositoryNames=[repository])["repositories"][0]
         except ClientError as error:
@@ -134,13 +135,13 @@ class Registry:
             raise _RefusedError(404, "MANIFEST_UNKNOWN", error.response["Error"]["Message"]) from error
 
     def _push(self, request: Request, settings: Any, reference: str) -> Response:
-        """Keep a manifest, unless its tag may not move; the API knows the image when it is kept."""
+        """Store a manifest, unless its tag exists and is immutable, and record the image in the API."""
         repository, manifest = settings["repositoryName"], request.get_data()
         if not _is_digest(reference) and _is_immutable(settings, reference) and self._has(repository, reference):
             raise _RefusedError(
                 400,
                 "TAG_INVALID",
-                # ECR's own words for the tag of another image, and for the same image under the same tag.
+                # ECR's own message, for another image and for the same image under this tag.
                 f"tag invalid: The image tag '{reference}' already exists in the '{repository}' repository and cannot "
                 "be overwritten because the repository is immutable.",
             )
@@ -157,7 +158,7 @@ class Registry:
         return True
 
     def _record(self, repository: str, reference: str, manifest: str, media_type: str) -> None:
-        """Have the API know the image."""
+        """Record the image in the API."""
         try:
             self._ecr.put_image(
                 repositoryName=repository,
@@ -167,7 +168,7 @@ class Registry:
                 **({} if _is_digest(reference) else {"imageTag": reference}),
             )
         except self._ecr.exceptions.ImageAlreadyExistsException:
-            return  # as it is: the same image under the same tag
+            return  # the same image with the same tag
         except ClientError as error:
             raise _RefusedError(400, "MANIFEST_INVALID", error.response["Error"]["Message"]) from error
 
@@ -197,7 +198,7 @@ def _image_id(reference: str) -> dict[str, str]:
 
 
 def _is_immutable(settings: Any, tag: str) -> bool:
-    """Whether a repository with these settings keeps the tag where it is.
+    """Return whether the tag is immutable in a repository with these settings.
 
     https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-tag-mutability.html
     """

@@ -1,4 +1,4 @@
-"""Elastic Load Balancing: what a classic balancer is born with, and what its listeners keep."""
+"""Elastic Load Balancing: the defaults of a classic load balancer, and its listeners' properties."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from sandbox.aws.patch import patch
 
 
 def balancers_as_aws_makes_them() -> None:
-    """A classic ELB is born with a health check; a listener keeps its InstanceProtocol; several go in one call."""
+    """Give classic ELBs a default health check, keep listeners' InstanceProtocol, and delete several in one call."""
     create = LoadBalancer.__init__
 
     def init(self: LoadBalancer, *args: Any, **kwargs: Any) -> None:
@@ -19,7 +19,7 @@ def balancers_as_aws_makes_them() -> None:
         _keep_instance_protocols(self, kwargs["ports"])
 
     patch(LoadBalancer, "__init__", init)
-    patch(FakeListener, "instance_protocol", "HTTP")  # a property there; each listener's own value covers it
+    patch(FakeListener, "instance_protocol", "HTTP")  # a property in moto; each listener's own value overrides it
     add = ELBBackend.create_load_balancer_listeners
 
     def create_load_balancer_listeners(self: ELBBackend, name: str, ports: list[dict[str, Any]]) -> Any:
@@ -32,7 +32,7 @@ def balancers_as_aws_makes_them() -> None:
 
     def delete_load_balancer_listeners(self: ELBBackend, name: str, ports: list[int]) -> Any:
         balancer = self.get_load_balancer(name)
-        # moto keeps whatever differs from any one of the ports: of two to delete, it would keep both.
+        # moto keeps each listener that differs from any of the ports: of two to delete, it keeps both.
         balancer.listeners = [each for each in balancer.listeners if int(each.load_balancer_port) not in ports]
         return balancer
 

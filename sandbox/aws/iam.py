@@ -1,8 +1,8 @@
-"""Who signs a request to AWS: STS with the gaps filled through which everybody would be the same somebody.
+"""Who signed a request to AWS: STS tells callers apart, as on AWS.
 
-moto takes every access key for the account's own and looks at no signature. AWS refuses a key that it does not know,
-and a request that was not signed with that key's secret: on that rests what an EKS token is worth, which is nothing
-but a signed request for GetCallerIdentity. Each function below changes one behaviour of moto 5.2.5 to that of AWS.
+moto accepts any access key as the account's own and verifies no signature. AWS refuses an unknown key, and a request
+that was not signed with that key's secret. EKS tokens rely on that: each is a signed request for GetCallerIdentity.
+Each function below changes one behaviour of moto 5.2.5 to that of AWS.
 """
 
 import re
@@ -30,24 +30,24 @@ from sandbox.layout import Layout
 
 _PARTITION = "aws"
 _LIFE = timedelta(minutes=15)
-"""How long STS takes a presigned request, whatever its X-Amz-Expires says."""
+"""How long STS accepts a presigned request, whatever its X-Amz-Expires."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """Whom an access key belongs to, as GetCallerIdentity names it."""
+    """The owner of an access key, as in GetCallerIdentity."""
 
     user_id: str
     arn: str
     principal: str
-    """The ARN of the IAM user or role behind it."""
+    """The ARN of its IAM user or role."""
     secret: str
     token: str | None
-    """The session token that must come with temporary credentials."""
+    """The session token that temporary credentials require; None for others."""
 
 
 def caller(account: str, key_id: str) -> Caller:
-    """Whom the access key belongs to. Raises InvalidClientTokenIdError when it is nobody's, not active or expired."""
+    """Return an access key's owner. Raises InvalidClientTokenIdError when it is unknown, inactive or expired."""
     iam = iam_backends[account][_PARTITION]
     for user in iam.users.values():
         for key in user.access_keys:
@@ -67,10 +67,10 @@ def caller(account: str, key_id: str) -> Caller:
 
 
 def signer(account: str, *, url: str, headers: Mapping[str, str]) -> Caller:
-    """Whoever signed the request, in its Authorization header or, presigned, in its query (Signature Version 4).
+    """Return who signed a request, in its Authorization header or, presigned, in its query (Signature Version 4).
 
-    The signature of a presigned one is verified: an EKS token rests on it. Raises what AWS answers to a key that is
-    nobody's, to a signature that is not of that key's secret, and to one that is too old.
+    The signature of a presigned one is verified: EKS tokens rely on it. Raises AWS's errors for an unknown key, a wrong
+    signature, and an expired one.
     """
     parts = urlsplit(url)
     query = {name.lower(): values[0] for name, values in parse_qs(parts.query).items()}
@@ -98,7 +98,7 @@ def signer(account: str, *, url: str, headers: Mapping[str, str]) -> Caller:
 
 
 def callers_are_told_apart() -> None:
-    """GetCallerIdentity answers whose key signed, refuses any other, and speaks JSON to those who accept it alone."""
+    """Make GetCallerIdentity return who signed, refuse an unknown key, and answer in JSON only on request."""
 
     def get_caller_identity(self: TokenResponse) -> ActionResult:
         who = signer(self.current_account, url=self.uri, headers=self.headers)
@@ -109,7 +109,7 @@ def callers_are_told_apart() -> None:
 
 
 def serve_sts(layout: Layout) -> None:
-    """Answer as STS at the name that a token's request is for, with a certificate of the sandbox's authority."""
+    """Serve STS at the host of a token's request, with a certificate from the sandbox's authority."""
     certificate = str(pki.server(layout, "sts", addresses.STS_HOST))
     server: Any = make_server(
         addresses.NODE_ADDRESS,
@@ -123,7 +123,7 @@ def serve_sts(layout: Layout) -> None:
 
 
 def user_with_key(account: str, *, name: str, key_id: str, secret: str) -> None:
-    """Make an IAM user with an access key that is known beforehand, which AWS would choose."""
+    """Make an IAM user with a given access key; AWS would choose the key."""
     iam = iam_backends[account][_PARTITION]
     key = iam.create_user(addresses.REGION, name).create_access_key(prefix="AKIA")
     key.access_key_id, key.secret_access_key = key_id, secret

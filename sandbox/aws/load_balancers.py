@@ -1,67 +1,67 @@
-"""What the two APIs of Elastic Load Balancing say that there is: classic balancers (elb), and network ones (elbv2)."""
+"""Read load balancers from the two APIs of Elastic Load Balancing: classic ones (elb), and network ones (elbv2)."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 NLB_IDLE = 350
-"""Seconds: a network balancer's idle timeout, by default, for TCP and TLS listeners alike.
+"""A network load balancer's default idle timeout in seconds, for TCP and TLS listeners.
 https://docs.aws.amazon.com/elasticloadbalancing/latest/network/network-load-balancers.html"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """How targets are looked at."""
+    """A health check of targets."""
 
     port: int
     path: str
-    """For http; empty where a connection is enough."""
+    """The path for http; empty for a check that only connects."""
     interval: int
-    """In seconds."""
+    """Seconds between two checks."""
     rise: int
     fall: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listener:
-    """A port, and where its connections go."""
+    """A listener: a port, and the target of its connections."""
 
     port: int
     protocol: str
-    """HTTP or HTTPS, whose headers the balancer reads and writes; TCP, or SSL or TLS, whose bytes it passes."""
+    """HTTP or HTTPS, where the balancer handles headers; TCP, SSL or TLS, where it passes bytes."""
     certificate: str
-    """The ARN; empty for a protocol without TLS."""
+    """The certificate's ARN; empty for a protocol without TLS."""
     target_port: int
     instances: tuple[str, ...]
-    """Ids."""
+    """The ids of the target instances."""
     check: Check
 
     @property
     def http(self) -> bool:
-        """Whether the balancer speaks http itself."""
+        """Whether the balancer handles http."""
         return self.protocol in ("HTTP", "HTTPS")
 
     @property
     def tls(self) -> bool:
-        """Whether the balancer ends TLS."""
+        """Whether the balancer terminates TLS."""
         return self.protocol in ("HTTPS", "SSL", "TLS")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Balancer:
-    """A balancer of either kind."""
+    """A load balancer of either kind."""
 
     name: str
     dns_name: str
     subnet: str
-    """The id of the first."""
+    """The id of its first subnet."""
     idle: int
-    """Seconds after which a connection without traffic is closed."""
+    """Seconds after which an idle connection is closed."""
     listeners: tuple[Listener, ...]
 
 
 def classic(elb: Any) -> Iterator[Balancer]:
-    """Read the classic balancers."""
+    """Yield the classic load balancers."""
     for each in elb.describe_load_balancers()["LoadBalancerDescriptions"]:
         name, check = each["LoadBalancerName"], each["HealthCheck"]
         attributes = elb.describe_load_balancer_attributes(LoadBalancerName=name)["LoadBalancerAttributes"]
@@ -94,7 +94,7 @@ def classic(elb: Any) -> Iterator[Balancer]:
 
 
 def network(elbv2: Any) -> Iterator[Balancer]:
-    """Read the network balancers, whose targets are instances."""
+    """Yield the network load balancers, whose targets are instances."""
     for each in elbv2.describe_load_balancers()["LoadBalancers"]:
         if each["Type"] == "network":
             yield Balancer(

@@ -1,9 +1,9 @@
-"""The name servers: one that looks up any name for whoever asks, and those of the hosted zones.
+"""The name servers: a recursive resolver, and those of the hosted zones.
 
-At the node's address is a resolver, like that of an Internet provider. It walks from the world's zone down the
-delegations to the zone that has the name, as it would from the root, and forwards what is in no zone of the world.
-At the addresses of NAME_SERVERS are Route 53's servers: each answers for the zones of its delegation set, refers to
-other servers at an NS record, and refuses everything else (RFC 1034, 4.3.2).
+The node's address has the resolver, like that of an Internet provider. It follows the delegations from the world's zone
+down to the zone with the name, as from the root, and forwards names that are in none of the world's zones. The
+addresses of NAME_SERVERS have Route 53's servers: each answers for the zones of its delegation set, refers to other
+servers at an NS record, and refuses everything else (RFC 1034, 4.3.2).
 """
 
 import ipaddress
@@ -23,29 +23,29 @@ from sandbox.aws.zones import Record, Zone, Zones, absolute, from_world, on_serv
 
 _ECR_DOMAIN = f"{addresses.ECR_DOMAIN}."
 _BALANCER_TTL = 60
-"""Seconds, as AWS gives for a classic ELB's name."""
+"""Seconds, as on AWS for a classic ELB's name."""
 _SERVER_TTL = 172800
-"""Seconds, as AWS gives for its name servers."""
+"""Seconds, as on AWS for its name servers."""
 _LOOPS = 8
-"""CNAMEs that are followed one after the other; more are a loop."""
+"""The longest chain of CNAMEs that is followed; a longer one counts as a loop."""
 
 
 class Resolver(BaseResolver):  # type: ignore[misc]  # dnslib is not typed
-    """Answers one question at a time; the clients are safe to share between threads."""
+    """Answers queries. It is safe to share between threads, like its clients."""
 
     def __init__(self) -> None:
         self._zones = Zones(boto3.client("route53", region_name=addresses.REGION), world=addresses.WORLD)
         self._ec2 = boto3.client("ec2", region_name=addresses.REGION)
 
     def resolve(self, request: DNSRecord, handler: Any) -> DNSRecord:
-        """The reply to a question, by the address that it was sent to."""
+        """Return the reply to a query, according to the address it was sent to."""
         name, kind = absolute(str(request.q.qname)), QTYPE[request.q.qtype]
         asked = handler.request.getsockname()[0] if handler.protocol == "tcp" else handler.request[1].address
         if asked != addresses.NODE_ADDRESS:
-            return self._served(request, on_server(self._zones.above(name), asked), name, kind)
-        return self._looked_up(request, name, kind, tcp=handler.protocol == "tcp")
+            return self._authoritative(request, on_server(self._zones.above(name), asked), name, kind)
+        return self._recursive(request, name, kind, tcp=handler.protocol == "tcp")
 
-    def _served(self, request: DNSRecord, zone: Zone | None, name: str, kind: str) -> DNSRecord:
+    def _authoritative(self, request: DNSRecord, zone: Zone | None, name: str, kind: str) -> DNSRecord:
         reply = request.reply(ra=0)
         if zone is None:
             reply.header.rcode = RCODE.REFUSED
@@ -56,7 +56,7 @@ class Resolver(BaseResolver):  # type: ignore[misc]  # dnslib is not typed
             self._fill(reply, zone, name, list(self._in_zone(zone, name, kind)))
         return reply
 
-    def _looked_up(self, request: DNSRecord, name: str, kind: str, *, tcp: bool) -> DNSRecord:
+    def _recursive(self, request: DNSRecord, name: str, kind: str, *, tcp: bool) -> DNSRecord:
         reply = request.reply(ra=1)
         if name.endswith((data_plane.DOMAIN, _ECR_DOMAIN)) or server_address(name):
             reply.add_answer(*(self._of_aws(name) if kind == "A" else ()))
@@ -82,7 +82,7 @@ class Resolver(BaseResolver):  # type: ignore[misc]  # dnslib is not typed
         return reply
 
     def _fill(self, reply: DNSRecord, zone: Zone, name: str, found: list[RR]) -> None:
-        """The answer, or that there is none, and how long that may be remembered (RFC 2308)."""
+        """Fill in the answer, or the SOA record that says how long its absence may be cached (RFC 2308)."""
         reply.add_answer(*found)
         if not found:
             reply.add_auth(*(rr for record in zone.at(zone.name) if record.kind == "SOA" for rr in _rrs(record)))
@@ -100,7 +100,7 @@ class Resolver(BaseResolver):  # type: ignore[misc]  # dnslib is not typed
                     )
 
     def _of_aws(self, name: str) -> Iterator[RR]:
-        """The addresses of a balancer, a name server or a registry of ECR's."""
+        """Yield the addresses of a load balancer, a name server or an ECR registry."""
         if found := server_address(name):
             yield RR(name, QTYPE.A, rdata=A(found), ttl=_SERVER_TTL)
         elif name.endswith(data_plane.DOMAIN):
@@ -116,34 +116,34 @@ def _rrs(record: Record) -> Iterator[RR]:
 
 
 _IP_PKTINFO = 8
-"""Of <bits/in.h>, which Python 3.11 has no name for: a datagram tells the address that it came to (ip(7))."""
+"""IP_PKTINFO of <bits/in.h>, which Python 3.11 lacks: a datagram comes with its destination address (ip(7))."""
 _PKTINFO = struct.Struct("@I4s4s")
 """struct in_pktinfo: the interface, the local address, and the destination in the header."""
 
 
 class _Udp(UDPServer):  # type: ignore[misc]  # dnslib is not typed
-    """Takes questions at every address, and answers from the one that was asked."""
+    """Receives queries at every address, and answers from the address of the query."""
 
     def server_bind(self) -> None:
-        """Ask for every datagram's address."""
+        """Request every datagram's destination address."""
         self.socket.setsockopt(socket.IPPROTO_IP, _IP_PKTINFO, 1)
         super().server_bind()
 
     def get_request(self) -> Any:
-        """A datagram with the way to answer it, and who sent it."""
+        """Return a datagram with an object to answer it, and its sender."""
         data, [(_, _, info)], _, client = self.socket.recvmsg(65535, socket.CMSG_SPACE(_PKTINFO.size))
         return (data, _Way(self.socket, _PKTINFO.unpack(info)[2])), client
 
 
 class _Way:
-    """What dnslib sends an answer with."""
+    """Sends dnslib's answer from the address of the query."""
 
     def __init__(self, connection: socket.socket, packed: bytes) -> None:
         self._connection, self._packed = connection, packed
         self.address = str(ipaddress.IPv4Address(packed))
 
     def sendto(self, data: bytes, client: Any) -> None:
-        """Send from the address that was asked."""
+        """Send from the address of the query."""
         info = (socket.IPPROTO_IP, _IP_PKTINFO, _PKTINFO.pack(0, self._packed, bytes(4)))
         self._connection.sendmsg([data], [info], 0, client)
 

@@ -1,6 +1,6 @@
-"""The way in which one behaviour of moto becomes that of AWS."""
+"""Patch one behaviour of moto to that of AWS."""
 
 
 def patch(owner: object, name: str, new: object) -> None:
-    """Set an attribute that moto's types say is fixed."""
+    """Set an attribute that is read-only in moto's types."""
     setattr(owner, name, new)

@@ -1,4 +1,4 @@
-"""S3: buckets that have the tags that they were made with."""
+"""S3: tags of a bucket at its creation."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from sandbox.aws.patch import patch
 
 
 def buckets_have_their_first_tags() -> None:
-    """The tags in CreateBucket's configuration are the new bucket's: moto reads the bucket's place alone from it.
+    """Apply the tags in CreateBucket's configuration to the new bucket: moto reads only the location from it.
 
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucketConfiguration.html
     """
@@ -26,7 +26,7 @@ def buckets_have_their_first_tags() -> None:
 
 
 def _tags(body: bytes) -> dict[str, str]:
-    """The tags in the body of CreateBucket, which may be empty."""
+    """Return the tags in the body of CreateBucket, which may be empty."""
     configuration = xmltodict.parse(body, force_list=("Tag",))["CreateBucketConfiguration"] if body else None
     listed = ((configuration or {}).get("Tags") or {}).get("Tag", [])
     return {tag["Key"]: tag["Value"] or "" for tag in listed}

@@ -1,7 +1,7 @@
-"""Hosted zones as the DNS has them.
+"""Hosted zones in DNS.
 
-Each is on the name servers of its own delegation set, and found from above only through an NS record that names them.
-The Route 53 API is read at each question, so that an answer is never older than the zone.
+Each is on the name servers of its own delegation set, and is found from its parent only through an NS record with them.
+The Route 53 API is read for each query, so that answers are never stale.
 """
 
 import ipaddress
@@ -14,20 +14,20 @@ from sandbox import addresses
 
 _TLDS = ("com", "net", "org", "co.uk")
 _PER_TLD = 512
-"""Route 53's servers are numbered from 0 to 2047, a quarter of them beneath each of the four."""
+"""Route 53's servers are numbered from 0 to 2047; each of the four top-level domains has a quarter of them."""
 _ADDRESSES = ipaddress.ip_network(addresses.NAME_SERVERS)
 SETS = _ADDRESSES.num_addresses - 1
-"""How many delegation sets there are; the last address is the link's broadcast."""
+"""The number of delegation sets; the last address is the link's broadcast address."""
 
 
 def delegation_set(number: int) -> list[str]:
-    """The names of the four servers of a set, 0 to SETS - 1, as Route 53 spells them."""
+    """Return the names of the four servers of a set, 0 to SETS - 1, in Route 53's format."""
     numbers = range(number, len(_TLDS) * _PER_TLD, _PER_TLD)
     return [f"ns-{n}.awsdns-{n // 8 % 64:02}.{tld}" for n, tld in zip(numbers, _TLDS, strict=True)]
 
 
 def server_address(name: str) -> str | None:
-    """Where the name server of that name listens, the four of a set at one address; None for any other name."""
+    """Return the address of a name server, the same for the four of a set; None for any other name."""
     match = re.fullmatch(r"ns-([0-9]{1,4})\.awsdns-[0-9]{2}\.(com|net|org|co\.uk)\.", name)
     number = int(match[1]) % _PER_TLD if match else SETS
     return str(_ADDRESSES[number]) if number < SETS else None
@@ -42,32 +42,32 @@ class Record:
     ttl: int
     values: tuple[str, ...]
     alias: str | None
-    """What Route 53 answers for, in place of values."""
+    """The target of an alias record, which has no values; None for other records."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Zone:
-    """A hosted zone with all that is in it."""
+    """A hosted zone with its records."""
 
     name: str
     servers: frozenset[str]
-    """Those of its delegation set, which alone answer for it, whatever the NS record at its top says."""
+    """The servers of its delegation set: only they answer for it, whatever its own NS record says."""
     is_world: bool
-    """Whether the DNS above it is known to lead to it."""
+    """Whether it counts as delegated from the root."""
     records: tuple[Record, ...]
 
     def at(self, name: str) -> list[Record]:
-        """The record sets of a name."""
+        """Return the record sets of a name."""
         return [each for each in self.records if each.name == name]
 
     def has(self, name: str) -> bool:
-        """Whether the name exists, if only as the end of longer ones (RFC 8020)."""
+        """Return whether the name exists, if only as the end of longer names (RFC 8020)."""
         return any(f".{each.name}".endswith(f".{name}") for each in self.records)
 
     def cut(self, name: str, kind: str) -> Record | None:
-        """The NS record that leads from this zone to the one that has the name; None when this one has it.
+        """Return the NS record that delegates the name to another zone; None when this zone has it.
 
-        What a parent says of its child (DS) is at the child's name, and the parent's all the same (RFC 4035, 3.1.4.1).
+        A DS record is at the child's name, but belongs to the parent zone (RFC 4035, 3.1.4.1).
         """
         above = [
             each
@@ -79,15 +79,15 @@ class Zone:
 
 
 class Zones:
-    """All public hosted zones of the account. Shared by threads."""
+    """The public hosted zones of the account. It is safe to share between threads."""
 
     def __init__(self, route53: Any, *, world: str) -> None:
-        """Read by this client; `world` is the caller reference of the zones that the DNS above leads to."""
+        """Take the client, and the caller reference of the zones that count as delegated from the root."""
         self._route53 = route53
         self._world = world
 
     def above(self, name: str) -> list[Zone]:
-        """Every zone that the name is in or beneath."""
+        """Return every zone at or above the name."""
         pages = self._route53.get_paginator("list_hosted_zones").paginate()
         return [
             self._read(each)
@@ -108,15 +108,15 @@ class Zones:
 
 
 def on_server(zones: Sequence[Zone], address: str) -> Zone | None:
-    """The nearest of the zones that the server at this address has."""
+    """Return the longest-named of the zones on the server at this address."""
     there = [each for each in zones if address in map(server_address, each.servers)]
     return max(there, key=lambda each: len(each.name), default=None)
 
 
 def from_world(zones: Sequence[Zone], name: str, kind: str) -> Iterator[Zone | None]:
-    """Walk from the world's zone down every delegation to the one that has the name.
+    """Yield the zones from the world's down the delegations to the one with the name.
 
-    It ends with None at a delegation that leads nowhere: to servers that do not have the zone.
+    The last is None when a delegation leads to servers that do not have the zone.
     """
     zone = next((each for each in zones if each.is_world), None)
     while zone is not None:
@@ -130,7 +130,7 @@ def from_world(zones: Sequence[Zone], name: str, kind: str) -> Iterator[Zone | N
 
 
 def absolute(name: str) -> str:
-    """A name as DNS compares it: in lower case, with a dot at its end."""
+    """Return a name in DNS' canonical form: lower case, with a dot at its end."""
     return f"{name.lower().rstrip('.')}."
 
 

@@ -1,1 +1,1 @@
-"""Who keeps the machine alive: its Debian packages, its namespaces, its supervisor, and the order of its start."""
+"""The machine: its Debian packages, its namespaces, its supervisor, and the order of its start."""

@@ -1,4 +1,4 @@
-"""The control groups under which the machine's containers run, in version 1 and 2 of the kernel's interface."""
+"""The control groups of the machine's containers, in versions 1 and 2 of the kernel's interface."""
 
 import errno
 from pathlib import Path
@@ -11,7 +11,7 @@ ROOT = Path("/sys/fs/cgroup")
 
 
 def make() -> None:
-    """Make the group that the kubelet and the Docker daemon put containers under, in every hierarchy."""
+    """Make the containers' parent group in every hierarchy, for the kubelet and the Docker daemon."""
     if (ROOT / "cgroup.controllers").exists():
         hand_down(ROOT)
         (ROOT / CGROUP).mkdir(exist_ok=True)
@@ -22,17 +22,17 @@ def make() -> None:
 
 
 def remove() -> None:
-    """Remove the groups with all that are in them; no process is left in any when the machine has ended."""
+    """Remove the groups with all their child groups. The machine must have ended, so that no process is in them."""
     for group in (ROOT / CGROUP, *ROOT.glob(f"*/{CGROUP}")):
         if group.exists():
             _remove(group)
 
 
 def hand_down(group: Path) -> None:
-    """Give every controller that a group of version 2 has to the groups in it.
+    """Enable every controller of a version 2 group for its child groups.
 
-    Raises SandboxError when the kernel refuses. It does so when processes are in the group, unless that is the root of
-    the whole kernel's hierarchy ("no internal processes", cgroups(7)); the root that a container sees is not.
+    Raises SandboxError when the kernel refuses, as it does when the group has processes ("no internal processes",
+    cgroups(7)). Only the real root of the hierarchy may have some; the root that a container sees is another group.
     """
     controllers = (group / "cgroup.controllers").read_text().split()
     handed = (group / "cgroup.subtree_control").read_text().split()
@@ -41,11 +41,11 @@ def hand_down(group: Path) -> None:
             (group / "cgroup.subtree_control").write_text(f"+{name}")
     except OSError as error:
         raise SandboxError(
-            "The sandbox cannot have control groups for its containers.",
-            why="Processes are in the control group that this container takes for its root."
+            "The sandbox cannot make control groups for its containers.",
+            why="There are processes in this container's root control group."
             if error.errno == errno.EBUSY
             else f"{group} cannot be changed: {error.strerror}.",
-            do="In a container, start that one with `--privileged --cgroupns=host`, or use a virtual machine.",
+            do="Start this container with `--privileged --cgroupns=host`, or use a virtual machine.",
         ) from error
 
 

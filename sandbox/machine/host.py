@@ -1,4 +1,4 @@
-"""What the host must be like, asked before anything is written."""
+"""Requirements on the host, checked before anything is written."""
 
 import ipaddress
 import os
@@ -16,40 +16,41 @@ _NETWORK = ipaddress.IPv4Network(addresses.NETWORK)
 
 
 def needs_linux() -> None:
-    """Raises SandboxError on any other system."""
+    """Raise SandboxError on another system."""
     if sys.platform != "linux":
         raise SandboxError(
             "The sandbox needs Linux.",
-            why=f"It is made of Linux namespaces and control groups, which {sys.platform} does not have.",
-            do="Run it in a Linux virtual machine, with Debian 12 for instance. For AWS itself no Linux is needed.",
+            why=f"It uses Linux namespaces and control groups, which {sys.platform} does not have.",
+            do="Run it in the dev container that .devcontainer/ describes, or in a Linux virtual machine, such as "
+            "Debian 12. To deploy on AWS, Linux is not needed.",
         )
 
 
 def needs_root() -> None:
-    """Raises SandboxError for any other user."""
+    """Raise SandboxError for another user."""
     if os.geteuid() != 0:
         raise SandboxError(
             "The sandbox needs root.",
-            why="It makes and ends namespaces, links and containers, which only root may.",
+            why="Only root may make namespaces, network links and containers.",
             do="Run the command as root, in a virtual machine if you prefer.",
         )
 
 
 def needs_its_network() -> None:
-    """Raises SandboxError when an interface or a route of something else is in the machine's network."""
+    """Raise SandboxError when another interface or route uses the machine's network."""
     if others := sorted({name for name, network in _networks() if network.subnet_of(_NETWORK)}):
         raise SandboxError(
             "The sandbox cannot start.",
-            why=f"Its network, {addresses.NETWORK}, is in use here: {', '.join(others)} has addresses or routes in it.",
-            do="End what made them, a VPN for instance, and run the command again.",
+            why=f"Its network, {addresses.NETWORK}, is in use: {', '.join(others)} has addresses or routes in it.",
+            do="Stop the program that made them, such as a VPN, and run the command again.",
         )
 
 
 def routes(table: str) -> Iterator[tuple[str, ipaddress.IPv4Network]]:
-    """The interface and the destination of each route in the kernel's table, in the form of /proc/net/route."""
+    """Yield the interface and the destination of each route in a `table` with the format of /proc/net/route."""
     for line in table.splitlines()[1:]:
         name, destination, _, _, _, _, _, mask, *_ = line.split()
-        # Both are in the order of the network's bytes, printed as a number of this processor's.
+        # Both are in network byte order, printed as a hexadecimal number in this CPU's byte order.
         address, bits = (int(each, 16).to_bytes(4, sys.byteorder) for each in (destination, mask))
         yield name, ipaddress.IPv4Network((address, str(ipaddress.IPv4Address(bits))))
 

@@ -1,8 +1,8 @@
 """The machine: PID, mount, network, UTS and IPC namespaces in which every service of the sandbox runs.
 
-Ending its first process ends, by the kernel's own doing, every process, mount, link and firewall rule inside.
-Outside remain only the keeper (this module, as a process), slirp4netns, which carries the machine's outgoing
-connections as an ordinary user of the host's network, and one link from the host to the machine.
+When its first process ends, the kernel removes every process, mount, link and firewall rule inside. Outside of it are
+only the keeper (this module, as a process), slirp4netns, which makes the machine's outgoing connections from the host,
+and one network link from the host to the machine.
 """
 
 import contextlib
@@ -22,13 +22,13 @@ from sandbox.layout import Layout, here
 from sandbox.machine import control_groups, host
 
 _MODULE = "sandbox.machine.namespaces"
-"""This module, which is run as the keeper's process, and as the machine's first."""
+"""This module, which runs as the keeper and as the machine's first process."""
 
 _KEEP, _INSIDE = "keep", "inside"
-"""Its argument for either."""
+"""The argument for either."""
 
 _LINK = Path(f"/sys/class/net/{addresses.LINK}")
-"""Is there for as long as the link."""
+"""Exists as long as the network link does."""
 
 _NAMESPACES = ("--pid", "--mount", "--net", "--uts", "--ipc")
 _KUBELET_SYSCTLS = {
@@ -37,14 +37,14 @@ _KUBELET_SYSCTLS = {
     "kernel/panic": "10",
     "kernel/panic_on_oops": "1",
 }
-"""What the kubelet wants of the whole kernel (k8s.io/component-helpers/node/util/sysctl)."""
+"""Kernel-wide settings the kubelet requires (k8s.io/component-helpers/node/util/sysctl)."""
 
 
 def check(layout: Layout) -> None:
-    """Say what of the host's stands in the machine's way, before anything is written.
+    """Check that the machine can start on this host, before anything is written.
 
-    Raises SandboxError for any other system than Linux, any other user than root, another checkout's machine that
-    runs, and a network that is in use.
+    Raises SandboxError on another system than Linux, for another user than root, while another checkout's machine runs,
+    and when its network or its link is in use.
     """
     host.needs_linux()
     host.needs_root()
@@ -54,21 +54,21 @@ def check(layout: Layout) -> None:
         raise SandboxError(
             "The sandbox cannot start.",
             why=f"The sandbox of another checkout, {checkout}, is running.",
-            do=f"Run `make down` there; if the checkout is gone, `kill {process.pid}` ends its sandbox.",
+            do=f"Run `make down` there. If that checkout was deleted: `kill {process.pid}`.",
         )
     if _LINK.exists():
         raise SandboxError(
             "The sandbox cannot start.",
-            why=f"The network link {addresses.LINK} exists already, and no sandbox runs that it belongs to.",
+            why=f"The network link {addresses.LINK} exists already, but no sandbox is running.",
             do=f"Remove it with `ip link delete {addresses.LINK}`.",
         )
     host.needs_its_network()
 
 
 def start(layout: Layout) -> None:
-    """Start the machine and wait until its supervisor answers; do nothing when it runs.
+    """Start the machine and wait until its supervisor answers. Does nothing when it runs.
 
-    Raises SandboxError when it does not come up within 30 s, or cannot have control groups.
+    Raises SandboxError when it does not start within 30 s or cannot make control groups.
     """
     if keeper(layout) is not None:
         return
@@ -80,7 +80,7 @@ def start(layout: Layout) -> None:
         process = subprocess.Popen(
             [sys.executable, "-m", _MODULE, _KEEP, str(layout.checkout)],
             cwd=layout.checkout,
-            # Nothing of the user's own session, credentials least of all, reaches the services.
+            # Keep the user's own variables, above all credentials, from the services.
             env={"PATH": f"{os.environ['PATH']}:/usr/sbin:/sbin", "HOME": "/var", "LANG": "C.UTF-8"},
             stdin=subprocess.DEVNULL,
             stdout=out,
@@ -92,16 +92,16 @@ def start(layout: Layout) -> None:
         return
     raise SandboxError(
         "The sandbox's machine did not start.",
-        why="Its namespaces, its network or its supervisor failed within 30 s.",
-        do="It needs root, /dev/net/tun and a kernel with namespaces; the log says which of them failed.",
+        why="Its namespaces, its network or its supervisor failed, or did not start within 30 s.",
+        do="It needs root, /dev/net/tun and a kernel with namespaces. The log has the reason.",
         log=log,
     )
 
 
 def stop(layout: Layout) -> None:
-    """End the machine with everything in it, and remove its control groups. Does nothing when none is there.
+    """End the machine with everything in it, and remove its control groups. Does nothing without a machine.
 
-    Raises SandboxError when its network link stays, and for any other user than root.
+    Raises SandboxError when its network link does not go away, and for another user than root.
     """
     if keeper(layout) is not None:
         host.needs_root()
@@ -109,21 +109,21 @@ def stop(layout: Layout) -> None:
         if running := keeper(layout):
             with contextlib.suppress(psutil.NoSuchProcess):
                 end(running)
-            # Not wait(): ended, it stays a zombie for as long as a `make up` that started it goes on.
+            # Not wait(): when ended, it stays a zombie until the `make up` that started it ends.
             _within(10, lambda: keeper(layout) is None)
     if _keepers():
-        return  # what is there belongs to another checkout's machine
+        return  # link and control groups belong to another checkout's machine
     control_groups.remove()
     if not _within(5, lambda: not _LINK.exists()):
         raise SandboxError(
             "The sandbox's network link did not go away.",
-            why=f"{addresses.LINK} is still there, 5 s after the machine ended or with no machine that it belongs to.",
+            why=f"{addresses.LINK} still exists, 5 s after the machine ended or although no machine runs.",
             do=f"Remove it with `ip link delete {addresses.LINK}`.",
         )
 
 
 def _within(seconds: int, done: Callable[[], bool]) -> bool:
-    """Wait until it is done; False when that takes longer."""
+    """Wait until `done` returns true. Return False when that takes longer than `seconds`."""
     deadline = time.monotonic() + seconds
     while not (ended := done()) and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -131,15 +131,15 @@ def _within(seconds: int, done: Callable[[], bool]) -> bool:
 
 
 def keeper(layout: Layout) -> psutil.Process | None:
-    """The process that keeps this checkout's machine, or None when it does not run."""
+    """Return the keeper's process of this checkout's machine, or None when it does not run."""
     return _keepers().get(layout.checkout)
 
 
 def _keepers() -> dict[Path, psutil.Process]:
-    """Every machine's keeper by its checkout: root's processes that were started with exactly a keeper's arguments."""
+    """Return all keepers by their checkouts: root's processes with exactly a keeper's arguments."""
     found = {}
     for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error):  # it has ended, or is not ours to look at, so no keeper
+        with contextlib.suppress(psutil.Error):  # it has ended or is not readable, so it is no keeper
             match process.cmdline()[1:]:
                 case ["-m", module, command, checkout] if (module, command) == (_MODULE, _KEEP):
                     if process.uids().effective == 0:
@@ -148,11 +148,11 @@ def _keepers() -> dict[Path, psutil.Process]:
 
 
 def _keep(layout: Layout) -> None:
-    """Run as the keeper: make the namespaces and their network, then wait until either side of them ends."""
+    """Run as the keeper: make the namespaces and their network, then wait until the machine or slirp4netns ends."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     go_in, go_out = os.pipe()
     inside = [sys.executable, "-m", _MODULE, _INSIDE]
-    # The kernel ends unshare when its keeper goes, however it goes (setpriv(1)), and with it the machine (unshare(1)).
+    # When the keeper ends, in whatever way, the kernel ends unshare (setpriv(1)) and with it the machine (unshare(1)).
     holder = subprocess.Popen(
         ["setpriv", "--pdeathsig=KILL", "--",
          "unshare", *_NAMESPACES, "--fork", "--mount-proc", "--kill-child=KILL", "--", *inside],
@@ -165,14 +165,14 @@ def _keep(layout: Layout) -> None:
         _run("ip", "address", "add", f"{addresses.HOST_ADDRESS}/24", "dev", addresses.LINK)
         _run("ip", "link", "set", addresses.LINK, "up")
         _run("nsenter", "-t", init, "-n", "ip", "address", "add", f"{addresses.NODE_ADDRESS}/24", "dev", "eth0")
-        # Not on eth0, whose other addresses come and go with the balancers; the machine answers for it there as well.
+        # On lo, since eth0's addresses come and go with the load balancers; the machine answers ARP for it on eth0.
         _run("nsenter", "-t", init, "-n", "ip", "address", "add", f"{addresses.ECR_ADDRESS}/32", "dev", "lo")
         _run("nsenter", "-t", init, "-n", "ip", "link", "set", "eth0", "up")
-        # Every address of it is the machine's, without one of them on a link.
+        # A local route: the machine accepts all of these addresses, without having them on an interface.
         _run("nsenter", "-t", init, "-n", "ip", "route", "add", "local", addresses.NAME_SERVERS, "dev", "lo")
         ready, exit_ = os.pipe(), os.pipe()
         slirp = subprocess.Popen(
-            # 65520 is the largest MTU that slirp4netns takes; --exit-fd ends it with this process.
+            # 65520 is slirp4netns' largest MTU; --exit-fd ends it with this process.
             ["slirp4netns", "--configure", "--mtu=65520", "--disable-host-loopback",
              f"--ready-fd={ready[1]}", f"--exit-fd={exit_[0]}", init, "tap0"],
             pass_fds=(ready[1], exit_[0]),
@@ -195,7 +195,7 @@ def _keep(layout: Layout) -> None:
 def _first_child(pid: int) -> int:
     for _ in range(100):
         children = psutil.Process(pid).children()
-        # unshare's child has made its namespaces once it runs what it was asked to run.
+        # The namespaces exist once unshare's child runs this module.
         if children and _MODULE in children[0].cmdline():
             return int(children[0].pid)
         time.sleep(0.05)
@@ -203,9 +203,9 @@ def _first_child(pid: int) -> int:
 
 
 def _inside(layout: Layout) -> None:
-    """Run as the machine's first process: give it its own /var, /run and names, then become the supervisor."""
+    """Run as the machine's first process: mount its own /var and /run, set its names, then become the supervisor."""
     _run("hostname", addresses.NODE)
-    _run("mount", "--make-rshared", "/")  # the kubelet propagates mounts; the host's are out of reach already
+    _run("mount", "--make-rshared", "/")  # the kubelet propagates mounts; the host's namespace is not reached
     checkout = os.open(layout.checkout, os.O_PATH)
     for folder in ("lib", "log/pods", "tmp", "cache"):
         (layout.var / folder).mkdir(parents=True, exist_ok=True)
@@ -223,31 +223,31 @@ def _inside(layout: Layout) -> None:
     names = " ".join((addresses.NODE, addresses.REGISTRY.partition(":")[0], addresses.STS_HOST))
     _over("/etc/hosts", f"127.0.0.1 localhost\n{addresses.NODE_ADDRESS} {names}\n")
     for name, wanted in _KUBELET_SYSCTLS.items():
-        # These belong to the whole kernel: let the kubelet find what it wants without changing the host.
+        # These settings are kernel-wide: show the kubelet the values it requires without changing the host.
         if Path("/proc/sys", name).read_text().strip() != wanted:
             _over(f"/proc/sys/{name}", wanted)
     Path("/proc/sys/net/ipv4/ip_forward").write_text("1")
     _run("ip", "link", "set", "lo", "up")
     if sys.stdin.readline() != "\n":
-        raise RuntimeError("the keeper ended before the network was there")
-    os.execv(  # noqa: S606  # no shell is wanted: the supervisor takes this process's place
+        raise RuntimeError("the keeper ended before the network was ready")
+    os.execv(  # noqa: S606  # the supervisor replaces this process
         sys.executable,
         [sys.executable, "-m", "supervisor.supervisord", "-n", "-c", str(layout.etc / "supervisord.conf")],
     )
 
 
 def _bind(folder: int, path: Path) -> None:
-    """Put the open folder where it was before another one was mounted over it."""
+    """Mount an open folder at its former path, over which another one was mounted."""
     path.mkdir(parents=True, exist_ok=True)
-    # Canonicalized, the descriptor's link would be the path once more, of what is there now.
+    # Canonicalized, the descriptor's link would become the path, which now leads to the other folder.
     _run("mount", "--no-canonicalize", "--bind", f"/proc/{os.getpid()}/fd/{folder}", str(path))
 
 
 def _over(path: str, content: str) -> None:
-    """Put a file over whatever `path` leads to, for this mount namespace alone."""
+    """Replace the file at `path`, in this mount namespace only."""
     target = Path(path).resolve()
     if target.is_relative_to("/run") and not target.exists():
-        # A link into /run, as resolv.conf is where systemd-resolved runs: /run is the machine's own.
+        # A link into /run, such as systemd-resolved's resolv.conf: the machine has its own /run.
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(content)
         return

@@ -1,4 +1,4 @@
-"""The Debian packages that the machine is made of."""
+"""The Debian packages the machine needs."""
 
 import os
 import shutil
@@ -21,7 +21,7 @@ PACKAGES = {
     "iptables": "iptables",
     "slirp4netns": "slirp4netns",
 }
-"""Each package, and a command or file that shows it is installed."""
+"""By package: a command or file that exists when it is installed."""
 
 _INSTALL = """
 mount --bind /bin/true /usr/sbin/invoke-rc.d
@@ -31,23 +31,23 @@ mount -t tmpfs tmpfs /run/systemd/system-preset
 echo 'disable *' > /run/systemd/system-preset/00-sandbox.preset
 exec apt-get install --yes --no-remove --no-install-recommends "$@"
 """
-"""Install packages whose services neither start nor are enabled at boot.
+"""Install packages without starting their services or enabling them at boot.
 
-It is run in a mount namespace of its own: however it ends, nothing of this stays. A package starts its services with
-the two commands that do nothing here, and has them enabled as the presets say (systemd.preset(5)).
+It runs in its own mount namespace, so that none of these mounts outlives it. Packages start services with the two
+commands, which do nothing here, and enable them according to the presets (systemd.preset(5)).
 """
 
 
 def missing() -> list[str]:
-    """The packages that are not installed."""
+    """Return the packages that are not installed."""
     return [package for package, sign in PACKAGES.items() if not (shutil.which(sign) or Path(sign).exists())]
 
 
 def ensure(cache: Path) -> None:
-    """Install what is missing, and write down in the cache that it was installed for the sandbox.
+    """Install the missing packages, and record them in the cache.
 
-    Raises SandboxError, with the end of apt's log, when that fails, nobody may install, or a package that is there
-    would have to go.
+    Raises SandboxError, with the end of apt's log, when that fails, this user may not install, or apt would have to
+    remove a package.
     """
     if packages := missing():
         cache.mkdir(parents=True, exist_ok=True)
@@ -57,17 +57,17 @@ def ensure(cache: Path) -> None:
 
 
 def installed(cache: Path) -> list[str]:
-    """The packages that were installed for the sandbox and are still there."""
+    """Return the packages that were installed for the sandbox and still are."""
     record = _record(cache)
     known = set(record.read_text().split()) if record.exists() else set()
     return sorted(known & PACKAGES.keys() - set(missing()))
 
 
 def install(packages: list[str], log: Path) -> None:
-    """Install packages with apt-get; their services neither start nor are enabled. Raises SandboxError as `ensure`."""
+    """Install packages with apt-get, without starting or enabling services. Raises SandboxError as `ensure` does."""
     environment = os.environ | {
         "DEBIAN_FRONTEND": "noninteractive",
-        "SYSTEMD_OFFLINE": "1",  # systemctl changes files, and asks nothing of the running systemd
+        "SYSTEMD_OFFLINE": "1",  # systemctl changes only files, not the running systemd
     }
     try:
         with log.open("ab") as out:
@@ -81,13 +81,13 @@ def install(packages: list[str], log: Path) -> None:
                     stdout=out,
                     stderr=out,
                     env=environment,
-                    start_new_session=True,  # neither Ctrl-C nor the end of a failed start leaves packages half done
+                    start_new_session=True,  # Ctrl-C or a failed start must not leave packages half installed
                 )
     except (OSError, subprocess.CalledProcessError) as error:
         raise SandboxError(
             f"The packages {', '.join(packages)} could not be installed.",
-            why=f"apt-get failed: {error}. It removes no package that is there to make room for them.",
-            do="The sandbox runs on Debian and Ubuntu; install the packages by hand and run the command again.",
+            why=f"apt-get failed: {error}. It may not remove installed packages for them.",
+            do="The sandbox runs on Debian and Ubuntu. Install the packages by hand and run the command again.",
             log=log,
         ) from error
 

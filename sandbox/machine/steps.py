@@ -1,4 +1,4 @@
-"""Steps, each done as soon as those that it needs are done."""
+"""Run steps in parallel, each once the steps it needs are done."""
 
 import threading
 import time
@@ -10,21 +10,21 @@ from queue import SimpleQueue
 from sandbox.progress import Report
 
 _PARTING = 10
-"""Seconds that the other steps have to end in after the first failure."""
+"""Seconds for the other steps to end after the first failure."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One thing to do; `needs` name the steps before it, and `run` raises what makes it fail."""
+    """One step: `needs` names the steps before it, and `run` raises when it fails."""
 
     needs: tuple[str, ...]
     run: Callable[[], object]
 
 
 def run(steps: Mapping[str, Step], report: Report, stop: Callable[[], None]) -> None:
-    """Do every step, those side by side that do not need each other.
+    """Run every step, in parallel where they do not need each other.
 
-    At the first failure no other step begins, and `stop` is called to end those that still run; the failure is raised
+    After the first failure no other step starts, and `stop` is called to end the running ones. The failure is raised
     when they have ended, or _PARTING seconds later. Raises graphlib.CycleError when steps need each other.
     """
     order = TopologicalSorter({name: step.needs for name, step in steps.items()})
@@ -36,7 +36,7 @@ def run(steps: Mapping[str, Step], report: Report, stop: Callable[[], None]) -> 
         error = None
         try:
             steps[name].run()
-        except BaseException as raised:  # it is raised again below, in the thread that waits
+        except BaseException as raised:  # raised again below, in the main thread
             error = raised
         ended.put((name, error))
 
@@ -44,7 +44,7 @@ def run(steps: Mapping[str, Step], report: Report, stop: Callable[[], None]) -> 
         while order.is_active():
             for name in order.get_ready():
                 report.started(name)
-                # A daemon: a step that does not heed `stop` must not keep the process from ending.
+                # A daemon: a step that ignores `stop` must not keep the process from ending.
                 threads.append(threading.Thread(target=work, args=(name,), name=name, daemon=True))
                 threads[-1].start()
             name, error = ended.get()

@@ -1,4 +1,4 @@
-"""The supervisor: supervisord runs every service, starts again what crashes, and answers for it here."""
+"""The supervisor: supervisord runs every service and restarts those that crash."""
 
 import configparser
 import re
@@ -16,7 +16,7 @@ from sandbox.services.service import Service, unix
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class State:
-    """What the supervisor says of a service. `pid` is the machine's own numbering; `since` None if it never ran."""
+    """A service's state: `since` is None if it never ran, `healed` counts its restarts after a crash."""
 
     name: str
     running: bool
@@ -27,7 +27,7 @@ class State:
 
 
 def configure(layout: Layout, services: Sequence[Service]) -> None:
-    """Write the supervisor's configuration. Nothing starts by itself: the order is the caller's."""
+    """Write the supervisor's configuration. No service starts by itself: the caller starts them in order."""
     config = configparser.RawConfigParser()
     config["unix_http_server"] = {"file": str(layout.supervisor_socket), "chmod": "0700"}
     config["supervisord"] = {
@@ -36,7 +36,7 @@ def configure(layout: Layout, services: Sequence[Service]) -> None:
         "childlogdir": str(layout.logs),
         "directory": str(layout.checkout),
         "user": "root",
-        "silent": "true",  # its log is in one place
+        "silent": "true",  # log to the file only
     }
     config["rpcinterface:supervisor"] = {
         "supervisor.rpcinterface_factory": "supervisor.rpcinterface:make_main_rpcinterface"
@@ -52,7 +52,7 @@ def configure(layout: Layout, services: Sequence[Service]) -> None:
             "autostart": "false",
             "autorestart": "true",
             "startsecs": "1",
-            # With the supervisor's growing pause between tries: a crash is always healed.
+            # Practically without limit: the supervisor waits longer before each retry.
             "startretries": "1000",
             "stopasgroup": "true",
             "killasgroup": "true",
@@ -62,7 +62,7 @@ def configure(layout: Layout, services: Sequence[Service]) -> None:
 
 
 def answers(layout: Layout) -> bool:
-    """Whether the supervisor is there, and with it the machine, whose first process it is."""
+    """Return whether the supervisor answers. It is the machine's first process: without it there is no machine."""
     try:
         unix(layout.supervisor_socket)()
     except OSError:
@@ -71,7 +71,7 @@ def answers(layout: Layout) -> bool:
 
 
 def start(layout: Layout, name: str) -> None:
-    """Start a program unless the supervisor has it running or about to."""
+    """Start a service unless it is running, starting or about to be restarted."""
     with _rpc(layout) as rpc:
         info = cast(dict[str, Any], rpc.supervisor.getProcessInfo(name))
         if info["statename"] not in ("RUNNING", "STARTING", "BACKOFF"):
@@ -79,7 +79,7 @@ def start(layout: Layout, name: str) -> None:
 
 
 def states(layout: Layout) -> list[State]:
-    """Every program's state, with the times the supervisor had to start it again (from its own log)."""
+    """Return the state of every service, with its restarts, counted in the supervisor's log."""
     log = layout.logs / "supervisord.log"
     crashes: dict[str, list[str]] = {}
     for name, cause in re.findall(r"exited: (\S+) \((.*); not expected\)", log.read_text()):
@@ -100,7 +100,7 @@ def states(layout: Layout) -> list[State]:
 
 
 def _rpc(layout: Layout) -> xmlrpc.client.ServerProxy:
-    # The address is a form that xmlrpc insists on; the transport goes to the socket.
+    # The URL is not used: xmlrpc requires one, but the transport connects to the socket.
     transport = SupervisorTransport(serverurl=f"unix://{layout.supervisor_socket}")
     return xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport)
 

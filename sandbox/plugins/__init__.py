@@ -1,1 +1,1 @@
-"""The stand-ins for the plugins that no package registry serves: docker, and the Python language host."""
+"""Stand-ins for plugins that are on no package registry: docker, and the Python language host."""

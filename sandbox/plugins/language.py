@@ -1,8 +1,8 @@
-"""The Python language host: what the engine starts to run a program whose runtime is `python`.
+"""The Python language host: the engine starts it to run a program whose runtime is `python`.
 
-The program itself runs in a process of its own (`program.py`), under the interpreter of the virtualenv that
-Pulumi.yaml names, so that what it prints reaches the user as it prints it, and the host stays free to cancel it.
-Policy packs, plugins written in Python and code generation are answered UNIMPLEMENTED by gRPC itself.
+The program runs in its own process (`program.py`), with the interpreter of the virtualenv in Pulumi.yaml. So its output
+reaches the user at once, and the host can cancel it. gRPC itself answers UNIMPLEMENTED to policy packs, plugins written
+in Python and code generation.
 """
 
 import json
@@ -24,29 +24,29 @@ from sandbox.plugins.process import Children, engine_address, serve
 
 _PROGRAM = Path(__file__).with_name("program.py")
 _SHOWN = 32
-"""Exit code by which program.py says that its error has been shown; the official executor's too."""
+"""program.py's exit code when it has shown its error already, as the official executor's."""
 
 
 class Host(LanguageRuntimeServicer):
-    """The engine's requests; the programs that run for them are `children`."""
+    """Serves the engine's requests."""
 
     def __init__(self, engine: str, children: Children) -> None:
-        """Name the engine's address, at which programs log, and where to keep what is started."""
+        """Take the engine's address, to which programs log, and the `children` among which they run."""
         self._engine = engine
         self._children = children
 
     def Handshake(self, request: Any, context: Any) -> Any:  # noqa: N802, the protocol's name
-        """Learn the address of the engine that attached to a host that was already running."""
+        """Take the address of an engine that attaches to a running host."""
         self._engine = request.engine_address
         return language_pb2.LanguageHandshakeResponse()
 
     def GetPluginInfo(self, request: Any, context: Any) -> Any:  # noqa: N802
-        """Report the SDK's version, the one whose engine this host speaks to."""
+        """Return the SDK's version, which is the engine's too."""
         return plugin_pb2.PluginInfo(version=version("pulumi"))
 
     def GetRequiredPackages(self, request: Any, context: Any) -> Any:  # noqa: N802
-        """Name the provider, in its exact version, of every installed package that says it has one."""
-        # From the files themselves: to start the interpreter would take longer than all the rest.
+        """Return the provider plugin, with its exact version, of every installed package that declares one."""
+        # Read the files: starting the interpreter would take longer than everything else.
         installed = _virtualenv(request.info, context).glob("lib/python3*/site-packages/*/pulumi-plugin.json")
         found = [json.loads(file.read_text()) for file in sorted(installed)]
         return language_pb2.GetRequiredPackagesResponse(
@@ -63,7 +63,7 @@ class Host(LanguageRuntimeServicer):
         )
 
     def GetProgramDependencies(self, request: Any, context: Any) -> Any:  # noqa: N802
-        """List the installed packages; without the transitive ones, only those that no other needs."""
+        """Return the installed packages; unless transitive ones are requested, only those no other package needs."""
         command = [str(_python(request.info, context)), "-m", "pip", "list", "--format=json"]
         if not request.transitiveDependencies:
             command.append("--not-required")
@@ -73,7 +73,7 @@ class Host(LanguageRuntimeServicer):
         )
 
     def About(self, request: Any, context: Any) -> Any:  # noqa: N802
-        """Say which interpreter a program gets."""
+        """Return the interpreter that runs programs, and its version."""
         python = str(_python(request.info, context))
         said = subprocess.run([python, "--version"], check=True, stdout=subprocess.PIPE, text=True).stdout
         return language_pb2.AboutResponse(
@@ -81,7 +81,7 @@ class Host(LanguageRuntimeServicer):
         )
 
     def InstallDependencies(self, request: Any, context: Any) -> Iterator[Any]:  # noqa: N802
-        """Make the virtualenv if it is missing and install requirements.txt, handing on what is said."""
+        """Make the virtualenv if it is missing, install requirements.txt, and stream the output."""
         directory = _virtualenv(request.info, context)
         python, requirements = directory / "bin/python", Path(request.info.program_directory, "requirements.txt")
         steps = [] if python.exists() else [[sys.executable, "-m", "venv", str(directory)]]
@@ -98,20 +98,20 @@ class Host(LanguageRuntimeServicer):
     def Run(self, request: Any, context: Any) -> Any:  # noqa: N802
         """Run the program to its end.
 
-        The request goes to its process through standard input, never through arguments or environment: the
-        configuration in it holds secrets, and those are open to `ps`.
+        Its process gets the request on standard input: the configuration has secrets, and other users can read
+        arguments and environment with `ps`.
         """
         python = _python(request.info, context)
         environment = {name: value for name, value in os.environ.items() if name != "PYTHONHOME"} | {
             "VIRTUAL_ENV": str(python.parent.parent),
             "PATH": f"{python.parent}{os.pathsep}{os.environ['PATH']}",
         }
-        # -P: the program must not find the neighbours of program.py.
+        # -P: the program must not import modules from the folder of program.py.
         command = [str(python), "-u", "-P", str(_PROGRAM), self._engine]
         with self._children.started(
             command, env=environment, stdin=subprocess.PIPE, cwd=request.pwd or None
         ) as process:
-            context.add_callback(process.terminate)  # the engine went away
+            context.add_callback(process.terminate)  # when the call ends, as when the engine is gone
             process.communicate(request.SerializeToString())
         if process.returncode == 0:
             return language_pb2.RunResponse()
@@ -123,29 +123,29 @@ class Host(LanguageRuntimeServicer):
         return language_pb2.RunResponse(error=f"the program ended with exit code {process.returncode}")
 
     def Cancel(self, request: Any, context: Any) -> empty_pb2.Empty:  # noqa: N802
-        """Interrupt the programs that run; each ends without a message of its own."""
+        """Interrupt the running programs; they end without a message."""
         self._children.cancel()
         return empty_pb2.Empty()
 
 
 def _virtualenv(info: Any, context: Any) -> Path:
-    """Resolve the virtualenv that Pulumi.yaml names; end the call when it names none or another option."""
+    """Return the virtualenv in Pulumi.yaml. Aborts the call when there is none, and for unknown options."""
     options = {"toolchain": "pip", "virtualenv": ""} | json_format.MessageToDict(info.options)
     other = sorted(options.keys() - {"toolchain", "virtualenv"})
     reason = ""
     if other:
-        reason = f"{other[0]} is not supported by this language host; it knows toolchain and virtualenv"
+        reason = f"{other[0]} is not supported; this language host takes toolchain and virtualenv"
     elif options["toolchain"] != "pip":
         reason = f"toolchain is {options['toolchain']!r}; this language host supports only 'pip'"
     elif not options["virtualenv"]:
-        reason = "virtualenv is missing; this language host runs no program outside of one"
+        reason = "virtualenv is missing; this language host runs programs only in one"
     if reason:
         context.abort(grpc.StatusCode.FAILED_PRECONDITION, f"Pulumi.yaml: runtime.options.{reason}")
     return Path(info.root_directory, options["virtualenv"])
 
 
 def _python(info: Any, context: Any) -> Path:
-    """Give the virtualenv's interpreter; end the call when there is none."""
+    """Return the virtualenv's interpreter. Aborts the call when there is none."""
     python = _virtualenv(info, context) / "bin/python"
     if not python.exists():
         reason = f"there is no {python}; `pulumi install` makes it and installs requirements.txt into it"

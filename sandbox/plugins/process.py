@@ -1,4 +1,4 @@
-"""What the process of every plugin does: answer the engine, and end with all that it has started."""
+"""The process of a plugin: it serves the engine, and ends its child processes when it ends."""
 
 import os
 import signal
@@ -14,13 +14,13 @@ import grpc
 from pulumi.runtime._grpc_settings import _GRPC_CHANNEL_OPTIONS
 
 _CALLS = 64
-"""Calls served at once; most of them wait. By default the engine makes four per processor at a time."""
+"""Concurrent calls; most of them wait. The engine makes 4 per CPU by default."""
 _GRACE_SECONDS = 5
-"""How long calls may take to tidy up when the process ends."""
+"""Seconds for calls to clean up when the process ends."""
 
 
 class Children:
-    """The processes that a plugin has started."""
+    """The child processes of a plugin."""
 
     def __init__(self) -> None:
         self._running: set[subprocess.Popen[Any]] = set()
@@ -28,7 +28,7 @@ class Children:
 
     @contextmanager
     def started(self, command: list[str], **options: Any) -> Iterator[subprocess.Popen[Any]]:
-        """Start one, and wait for it at the end of the block; `options` go to `subprocess.Popen`."""
+        """Start a process and yield it; wait for its end after the block. `options` go to `subprocess.Popen`."""
         with subprocess.Popen(command, **options) as process:
             self._running.add(process)
             if self.cancelled:
@@ -39,21 +39,21 @@ class Children:
                 self._running.discard(process)
 
     def cancel(self) -> None:
-        """End those that run and those that are started from now on."""
+        """Terminate the running processes, and any started from now on."""
         self.cancelled = True
         for process in list(self._running):
             process.terminate()
 
 
 def engine_address() -> str:
-    """Give the address of the engine that started this process: its first argument that is no flag, or empty."""
+    """Return the address of the engine: the first argument that is not a flag, or empty."""
     return next((word for word in sys.argv[1:] if not word.startswith("-")), "")
 
 
 def serve(register: Callable[[Any], object], children: Children) -> NoReturn:
-    """Print the port and answer until the engine interrupts this process or is gone.
+    """Print the port and serve until the engine interrupts this process or is gone; then terminate `children`.
 
-    `register` adds the plugin's servicer to a gRPC server; `children` are ended at the end.
+    `register` adds the plugin's servicer to a gRPC server.
     """
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, signal.default_int_handler)
@@ -65,12 +65,12 @@ def serve(register: Callable[[Any], object], children: Children) -> NoReturn:
     server.start()
     print(port, flush=True)
     with suppress(KeyboardInterrupt):
-        # An engine that was killed leaves its plugins to another parent.
+        # When the engine is killed, its plugins get another parent.
         while os.getppid() == parent and server.wait_for_termination(timeout=1):
             pass
-    # Without it, a thread in a slow call would hold the engine up for as long as that lasts.
+    # Exit in time even while a slow call runs: the engine waits for this process.
     threading.Timer(_GRACE_SECONDS, os._exit, args=[0]).start()
     children.cancel()
     server.stop(grace=_GRACE_SECONDS).wait()
-    calls.shutdown()  # those of an engine that is gone are over for the server, but have yet to tidy up
+    calls.shutdown()  # calls that the server has dropped still have to clean up
     os._exit(0)

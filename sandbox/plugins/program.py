@@ -1,8 +1,8 @@
-"""Run one Pulumi program: the process that the language host starts for each `up` or `preview`.
+"""Run one Pulumi program: the language host starts this process for each `up` or `preview`.
 
-Run by path, under the program's own interpreter, so it imports nothing but the standard library and the `pulumi` of
-that interpreter. The engine's RunRequest comes on standard input; the engine's address is the argument. The exit code
-is 0 when the program ended well, 32 when its error has been shown, 130 when it was interrupted.
+It runs by path with the program's own interpreter, so it imports only the standard library and that interpreter's
+`pulumi`. The engine's RunRequest comes on standard input; the engine's address is the argument. The exit code is 0 on
+success, 32 when the error has been shown, 130 when interrupted.
 """
 
 import asyncio
@@ -21,17 +21,17 @@ _INTERRUPTED = 130
 
 
 def _user_traceback(error: BaseException, *, directory: Path) -> str:
-    """Format an exception without the frames above the first one that lies in the program's directory."""
+    """Format an exception, from the first frame in the program's directory on."""
     frames = traceback.extract_tb(error.__traceback__)
     files = [Path(frame.filename) for frame in frames]
-    # "<frozen runpy>" and the like are no files, though they would resolve to one in the working directory.
+    # "<frozen runpy>" and the like are not files, but would resolve to a path in the working directory.
     own = (i for i, file in enumerate(files) if file.is_file() and file.resolve().is_relative_to(directory))
     first = next(own, 0)
     return "".join(traceback.format_exception(error, limit=first - len(frames)))
 
 
 def run(serialized: bytes, *, engine: str) -> int:
-    """Run the program that the RunRequest names; the result is this process' exit code."""
+    """Run the program in the RunRequest and return this process' exit code."""
     try:
         import grpc
         import pulumi
@@ -56,13 +56,14 @@ def run(serialized: bytes, *, engine: str) -> int:
             dry_run=request.dryRun,
         )
     )
-    # Faulted resources leave futures that nobody awaits; asyncio would report each one on stderr.
+    # Failed resources leave futures that nobody awaits; asyncio would report each on stderr.
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     sys.argv = [str(program), *request.args]
-    # Four threads for each parallel operation, as in the official executor: RPCs block a thread each.
-    loop.set_default_executor(ThreadPoolExecutor(max_workers=parallel * 4))
+    # Four threads per parallel operation, as in the official executor: each RPC blocks a thread.
+    executor = ThreadPoolExecutor(max_workers=parallel * 4)
+    loop.set_default_executor(executor)
 
     def body() -> None:
         runpy.run_path(str(program), run_name="__main__")
@@ -75,28 +76,30 @@ def run(serialized: bytes, *, engine: str) -> int:
     except pulumi.RunError as error:
         pulumi.log.error(str(error))
     except grpc.RpcError as error:
-        # The engine closes its side first when an update fails or is cancelled, and has said why.
+        # When an update fails or is cancelled, the engine shows the reason and closes its side first.
         if error.code() != grpc.StatusCode.UNAVAILABLE:
             pulumi.log.error(f"The engine refused a request of the program: {error.details()}")
     except Exception as error:
         text = _user_traceback(error, directory=main.parent.resolve())
         pulumi.log.error(f"Program failed with an unhandled exception:\n{text}")
+    finally:
+        # As the official executor does: an interrupt is still handled here.
+        executor.shutdown(wait=True)
     return _SHOWN
 
 
 if __name__ == "__main__":
-    # Told to end, it ends as on Ctrl-C.
+    # Handle SIGTERM like Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    # A program imports hundreds of thousands of objects to keep: with Python's own threshold the collector goes through
-    # them every 700 of them, which is a tenth of the time.
+    # Imports create hundreds of thousands of lasting objects. With the default threshold, 700, collecting garbage takes
+    # a tenth of the time.
     gc.set_threshold(50_000)
     try:
         code = run(sys.stdin.buffer.read(), engine=sys.argv[1])
         sys.stdout.flush()
     except KeyboardInterrupt:
-        # Threads may still wait for an engine that is shutting down.
+        # Do not wait for threads that wait for an engine that is shutting down.
         os._exit(_INTERRUPTED)
-    # The collector would go once more through all that the program has imported, for half a second, to give back what
-    # the end of the process gives back anyway.
+    # Skip the last garbage collection, which takes half a second: the process ends anyway.
     gc.freeze()
     sys.exit(code)

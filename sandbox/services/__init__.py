@@ -1,4 +1,4 @@
-"""What runs in the machine: a module per service, or per group of services that belong together.
+"""The services of the machine, a module for each or for a group of them.
 
-Each has `services(layout)`: command lines, configuration files, and how one sees that they are healthy.
+The function `services(layout)` of each returns their command lines, configuration and health checks.
 """

@@ -1,4 +1,4 @@
-"""The services that stand for AWS: each is a module of sandbox.aws."""
+"""The services that stand in for AWS: each is a module of sandbox.aws."""
 
 import secrets
 import sys
@@ -9,11 +9,11 @@ from sandbox import addresses, pki
 from sandbox.aws import authenticator
 from sandbox.layout import Layout
 from sandbox.logins import aws_environment
-from sandbox.services.service import Service, http, https, tcp
+from sandbox.services.service import KUBERNETES, Service, http, https, tcp
 
 
 def services(layout: Layout) -> list[Service]:
-    """The API, its DNS, its balancers' data plane, ECR's registry, and EKS' authenticator."""
+    """Return the AWS API, its DNS, the load balancers' data plane, ECR's registry, and EKS' authenticator."""
     authenticator_url = f"https://{addresses.NODE_ADDRESS}:{addresses.AUTHENTICATOR_PORT}"
     return [
         Service(
@@ -21,7 +21,7 @@ def services(layout: Layout) -> list[Service]:
             what="AWS API",
             command=_module("server"),
             environment={name: value for name, value in aws_environment("moto").items() if name != "AWS_ENDPOINT_URL"}
-            | {"MOTO_IAM_LOAD_MANAGED_POLICIES": "true"},  # AWS's own, which every account has
+            | {"MOTO_IAM_LOAD_MANAGED_POLICIES": "true"},  # AWS's managed policies, which every account has
             configure=lambda: _make_ecr_key(layout),
             where=addresses.AWS_ENDPOINT,
             healthy=http(f"{addresses.AWS_ENDPOINT}/moto-api/"),
@@ -61,7 +61,7 @@ def services(layout: Layout) -> list[Service]:
             configure=lambda: _configure_authenticator(layout),
             where=authenticator_url,
             healthy=https(f"{authenticator_url}/healthz", layout.ca),
-            needs=("kubernetes tools",),
+            needs=(KUBERNETES,),
         ),
     ]
 
@@ -81,7 +81,7 @@ def _configure_ecr(layout: Layout) -> None:
 
 
 def _configure_authenticator(layout: Layout) -> None:
-    """Its certificate where it looks for one, and its way to the mapping."""
+    """Write its certificate, its configuration, and a mapping that lets nobody in."""
     if not (layout.authenticator / "cluster").exists():
         authenticator.publish(layout, cluster="", mapping=authenticator.NOBODY)
     pem = pki.server(layout, "authenticator", addresses.NODE_ADDRESS).read_text()

@@ -1,17 +1,17 @@
-"""AWS's own cloud controller: it asks the ELB API for a balancer for each Service that wants one."""
+"""AWS's cloud controller: it makes a load balancer with the ELB API for each Service of that type."""
 
 from sandbox import addresses, pki
 from sandbox.layout import Layout
 from sandbox.logins import aws_environment
 from sandbox.services import node
 from sandbox.services.kubernetes import NO_LEADER
-from sandbox.services.service import Service, https
+from sandbox.services.service import KUBERNETES, Service, https
 
 _NODE = addresses.NODE_ADDRESS
 
 
 def services(layout: Layout) -> list[Service]:
-    """The cloud controller."""
+    """Return the cloud controller."""
     return [
         Service(
             name="cloud-controller",
@@ -30,7 +30,7 @@ def services(layout: Layout) -> list[Service]:
             configure=lambda: _configure(layout),
             where=f"{_NODE}:10258",
             healthy=https(f"https://{_NODE}:10258/healthz", None),
-            needs=("apiserver", "moto", "kubernetes tools"),
+            needs=("apiserver", "moto", KUBERNETES),
         )
     ]
 

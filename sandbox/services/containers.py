@@ -1,4 +1,4 @@
-"""containerd, which runs the pods' containers, and the Docker daemon on top of it, which builds images."""
+"""containerd, which runs the pods' containers, and on top of it the Docker daemon, which builds images."""
 
 import json
 
@@ -9,7 +9,7 @@ from sandbox.services.service import Service, unix
 
 
 def services(layout: Layout) -> list[Service]:
-    """Both daemons; they trust the sandbox's authority beside those of the system."""
+    """Return both daemons; they trust the sandbox's authority besides the system's."""
     return [
         Service(
             name="containerd",
@@ -40,7 +40,7 @@ def services(layout: Layout) -> list[Service]:
 
 
 def _configure_docker(layout: Layout) -> None:
-    # There is no flag for it; left alone, dockerd would make a key.json in the host's /etc/docker.
+    # By default dockerd would write a key.json into the host's /etc/docker, and it has no flag for that.
     content = {"deprecated-key-path": "/var/lib/docker/key.json"}
     (layout.etc / "docker.json").write_text(json.dumps(content))
 
@@ -70,7 +70,7 @@ version = 2
   address = "{layout.containerd_socket}"
 [plugins."io.containerd.grpc.v1.cri"]
   sandbox_image = "docker.io/{images.PAUSE_IMAGE}"
-  # Raising a container's priority needs CAP_SYS_RESOURCE, which root does not have everywhere.
+  # Raising a container's priority needs CAP_SYS_RESOURCE, which root lacks in some environments.
   restrict_oom_score_adj = true
 [plugins."io.containerd.grpc.v1.cri".cni]
   bin_dir = "/usr/lib/cni"

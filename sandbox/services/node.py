@@ -1,4 +1,4 @@
-"""The only node of the cluster: its kubelet and its proxy, and the instance that it is in EC2."""
+"""The cluster's only node: its kubelet, its proxy, and its EC2 instance."""
 
 import subprocess
 from pathlib import Path
@@ -11,14 +11,14 @@ from sandbox import addresses, pki
 from sandbox.errors import SandboxError
 from sandbox.layout import CGROUP, Layout
 from sandbox.logins import aws_environment
-from sandbox.services.kubernetes import VOLUME_PLUGINS
-from sandbox.services.service import Service, http
+from sandbox.services.kubernetes import VOLUME_PLUGINS, kubectl
+from sandbox.services.service import KUBERNETES, Service, http
 
 _NODE = addresses.NODE_ADDRESS
 
 
 def services(layout: Layout) -> list[Service]:
-    """The kubelet and the proxy."""
+    """Return the kubelet and the proxy."""
     etc = layout.etc
     return [
         Service(
@@ -37,7 +37,7 @@ def services(layout: Layout) -> list[Service]:
             configure=lambda: _configure_kubelet(layout),
             where=f"{_NODE}:10250",
             healthy=http(f"http://{_NODE}:10248/healthz"),
-            needs=("apiserver", "containerd", "moto", "pause image", "kubernetes tools"),
+            needs=("apiserver", "containerd", "moto", "pause image", KUBERNETES),
         ),
         Service(
             name="proxy",
@@ -55,13 +55,13 @@ def services(layout: Layout) -> list[Service]:
             configure=lambda: pki.client(layout, "proxy", user="system:kube-proxy"),
             where=f"{_NODE}:10256",
             healthy=http(f"http://{_NODE}:10249/healthz"),
-            needs=("apiserver", "kubernetes tools"),
+            needs=("apiserver", KUBERNETES),
         ),
     ]
 
 
 def instance() -> dict[str, Any]:
-    """The instance that the node is, as EC2 describes it; on an instance the metadata service would say which."""
+    """Return EC2's description of the node's instance, which a real instance would get from the metadata service."""
     environment = aws_environment()
     ec2 = boto3.client(
         "ec2",
@@ -76,33 +76,28 @@ def instance() -> dict[str, Any]:
 
 
 def await_ready(layout: Layout, patience: int) -> None:
-    """Wait for the node to be Ready and the cloud controller to have placed it in its zone.
+    """Wait until the node exists, is Ready, and has its zone from the cloud controller.
 
     Raises SandboxError when one of them takes longer than `patience` seconds.
     """
-    base = [str(layout.tools / "kubectl"), f"--kubeconfig={layout.kubeconfig}", f"--cache-dir={layout.kubectl_cache}"]
     zone = f"--for=jsonpath={{.metadata.labels.topology\\.kubernetes\\.io/zone}}={addresses.ZONE}"
-    for condition in ("--for=create", "--for=condition=Ready", zone):
-        waited = subprocess.run(
-            [*base, "wait", f"node/{addresses.NODE}", condition, f"--timeout={patience}s"],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if waited.returncode:
-            raise SandboxError(
-                "The Kubernetes node is not ready.",
-                why=waited.stderr.strip(),
-                do="The kubelet's log tells why.",
-                log=layout.logs / "kubelet.log",
-            )
+    try:
+        for condition in ("--for=create", "--for=condition=Ready", zone):
+            kubectl(layout, "wait", f"node/{addresses.NODE}", condition, f"--timeout={patience}s")
+    except subprocess.CalledProcessError as error:
+        raise SandboxError(
+            "The Kubernetes node is not ready.",
+            why=error.stderr.strip(),
+            do="The kubelet's log has the reason.",
+            log=layout.logs / "kubelet.log",
+        ) from error
 
 
 def _configure_kubelet(layout: Layout) -> None:
     pem = str(pki.server(layout, "kubelet", addresses.NODE, _NODE))
     pki.client(layout, "kubelet", user=f"system:node:{addresses.NODE}", group="system:nodes")
-    # As on EKS' nodes (https://cloud-provider-aws.sigs.k8s.io/credential_provider/); only that the identity comes from
-    # here, and there from the instance's metadata.
+    # As on EKS nodes (https://cloud-provider-aws.sigs.k8s.io/credential_provider/), except that these take their
+    # identity from the instance's metadata.
     ecr = {
         "name": "ecr-credential-provider",
         "apiVersion": "credentialprovider.kubelet.k8s.io/v1",
@@ -133,9 +128,9 @@ def _configure_kubelet(layout: Layout) -> None:
             "failSwapOn": False,
             "healthzBindAddress": _NODE,
             "resolvConf": "/etc/resolv.conf",
-            # Names outside the cluster are all that the app asks for: the name server serves pods too.
+            # Pods use the sandbox's name server: the app looks up only names outside of the cluster.
             "clusterDNS": [_NODE],
-            # The host's disk is not the machine's to watch over.
+            # Do not evict pods when the host's disk is full.
             "evictionHard": {"memory.available": "100Mi", "nodefs.available": "0%", "imagefs.available": "0%"},
             "imageGCHighThresholdPercent": 100,
             "volumePluginDir": VOLUME_PLUGINS,

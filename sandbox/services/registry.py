@@ -11,7 +11,7 @@ _HOST, _PORT = addresses.REGISTRY.split(":")
 
 
 def services(layout: Layout) -> list[Service]:
-    """The registry."""
+    """Return the registry."""
     return [
         Service(
             name="registry",

@@ -1,4 +1,4 @@
-"""A service: one process of the machine, how it is started, and how one sees that it is healthy."""
+"""A service: one process of the machine, with its command and its health check."""
 
 import socket
 import ssl
@@ -13,12 +13,21 @@ Probe = Callable[[], None]
 """Returns when a service is healthy, and raises OSError when it is not."""
 
 
+def tools_of(module: str) -> str:
+    """Return the name of the step that gets a Go module's tools."""
+    return f"{module} tools"
+
+
+KUBERNETES = tools_of("kubernetes")
+"""The step that gets the machine's Kubernetes binaries."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
     """One process of the machine.
 
-    `needs` are the steps of the start (sandbox.machine.bringup) that come before it: services by their names, a tool
-    as `tool <name>`. `configure` writes its configuration when they are done, before it starts.
+    `needs` names the steps of the start (sandbox.machine.bringup) before it: services, and those of `tools_of`.
+    `configure` writes its configuration after them, before it starts.
     """
 
     name: str
@@ -32,12 +41,12 @@ class Service:
 
 
 def http(url: str) -> Probe:
-    """Healthy when the URL answers with success."""
+    """Return a probe: healthy when the URL answers with success."""
     return lambda: _get(url, None)
 
 
 def https(url: str, ca: Path | None) -> Probe:
-    """The same, verified against `ca`; None for the components that sign their own health port's certificate."""
+    """Return the same probe over TLS, verified against `ca`; None for a component with a self-signed certificate."""
 
     def probe() -> None:
         context = ssl.create_default_context(cafile=ca)
@@ -50,12 +59,12 @@ def https(url: str, ca: Path | None) -> Probe:
 
 
 def tcp(port: int) -> Probe:
-    """Healthy when the port of the node's address takes a connection."""
+    """Return a probe: healthy when the port at the node's address accepts a connection."""
     return lambda: socket.create_connection((NODE_ADDRESS, port), timeout=2).close()
 
 
 def unix(path: Path) -> Probe:
-    """Healthy when the socket takes a connection."""
+    """Return a probe: healthy when the Unix socket accepts a connection."""
 
     def probe() -> None:
         with socket.socket(socket.AF_UNIX) as connection:
@@ -65,7 +74,7 @@ def unix(path: Path) -> Probe:
 
 
 def _get(url: str, context: ssl.SSLContext | None) -> None:
-    # Never through a proxy that the host may have set for the outside.
+    # Ignore the host's proxy settings.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context))
     with opener.open(url, timeout=2):
         pass

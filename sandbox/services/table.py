@@ -1,4 +1,4 @@
-"""The list of all services, and what they share on disk."""
+"""The list of all services, and their shared folders."""
 
 from sandbox import pki
 from sandbox.errors import SandboxError
@@ -8,7 +8,7 @@ from sandbox.services.service import Service
 
 
 def table(layout: Layout) -> list[Service]:
-    """Every service, in no order: `needs` orders them."""
+    """Return every service, in any order: `needs` orders them."""
     return [
         service
         for module in (aws, registry, containers, kubernetes, node, cloud_controller)
@@ -17,17 +17,17 @@ def table(layout: Layout) -> list[Service]:
 
 
 def prepare(layout: Layout) -> None:
-    """Make the folders and the authority that every service's own configuration rests on. What is there is kept.
+    """Make the services' folders and the certificate authority, unless they exist.
 
-    Raises SandboxError when there cannot be a folder for the sockets.
+    Raises SandboxError when the folder of the sockets cannot be made.
     """
     try:
         layout.run.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
         raise SandboxError(
-            "The sandbox has no place for its sockets.",
-            why=f"{layout.run} cannot be made: {error.strerror}.",
-            do="/run must be a folder that root may write to.",
+            "The folder of the sandbox's sockets could not be made.",
+            why=f"{layout.run}: {error.strerror}.",
+            do="/run must be a folder that root can write to.",
         ) from error
     for folder in (layout.bin, layout.etc, layout.logs, layout.tools, layout.var):
         folder.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,7 @@
-"""Where the engine's, the plugins' and Kubernetes' binaries come from: PATH, the official download, or a build.
+"""Find the binaries of the engine, the plugins and Kubernetes: on PATH, as an official download, or by a build.
 
-A tool on PATH counts in its exact version; a download with the checksum that its publisher gives; a build is of
-published Go modules. What was fetched or built stays in the cache.
+A tool on PATH must have the exact version; a download must have its publisher's checksum; a build is of published Go
+modules. Downloads and builds are kept in the cache.
 """
 
 import fcntl
@@ -20,12 +20,13 @@ from sandbox.errors import SandboxError
 from sandbox.toolchain import aws_provider, build as builds
 from sandbox.toolchain.aws_provider import WAIT as AWS_WAIT
 from sandbox.toolchain.download import Progress, architecture
-from sandbox.toolchain.tools import DOCKER_PLUGIN, ENGINE, GO, TOOLS, Tool
+from sandbox.toolchain.tools import DOCKER_PLUGIN, ENGINE, GO, METRICS_SERVER, TOOLS, Tool
 
 __all__ = [
     "AWS_WAIT",
     "DOCKER_PLUGIN",
     "ENGINE",
+    "METRICS_SERVER",
     "SOURCES",
     "TOOLS",
     "Found",
@@ -36,13 +37,13 @@ __all__ = [
 ]
 
 SOURCES = "TOOLCHAIN_SOURCES"
-"""Environment variable: which of `path`, `download` and `build` may be tried, in that order; by default all. A tool
-that nobody publishes as a binary is built even so."""
+"""Environment variable: which of `path`, `download` and `build` are allowed, tried in that order; by default all. A
+tool without a published binary is always built."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """A tool, and where it is from."""
+    """A tool, its source and its binaries."""
 
     tool: Tool
     source: str
@@ -51,7 +52,7 @@ class Found:
 
 
 def allowed(source: str) -> bool:
-    """Whether `path`, `download` or `build` may be tried."""
+    """Return whether a source, `path`, `download` or `build`, is allowed."""
     return source in os.environ.get(SOURCES, "path download build").split()
 
 
@@ -63,14 +64,14 @@ def find(
     path: str,
     build: Callable[[Sequence[Tool], Path, Progress], Path] = builds.build,
 ) -> list[Found]:
-    """Find every tool on `path` or in the cache; fetch what is missing, and build together what cannot be fetched.
+    """Return every tool, from `path` or the cache; download what is missing, and build together what has no download.
 
     Raises SandboxError when none of the allowed sources has a tool.
     """
     found = {tool.name: found for tool in tools if (found := _on_path(tool, path) or _cached(tool, cache))}
     missing = [tool for tool in tools if tool.name not in found]
     if missing:
-        with _alone(cache, progress) as scratch:
+        with _locked(cache, progress) as scratch:
             for tool in missing:
                 if here := _cached(tool, cache) or _downloaded(tool, cache, scratch, progress):
                     found[tool.name] = here
@@ -91,7 +92,7 @@ def _on_path(tool: Tool, path: str) -> Found | None:
 
 def _is_of_version(tool: Tool, binary: Path) -> bool:
     if binary.parent.name == tool.folder:
-        return True  # the engine keeps one version in it
+        return True  # the engine's plugin folder has one version
     if not tool.probe:
         return False
     probe = ("version", "--client") if binary.name == "kubectl" else tool.probe
@@ -101,13 +102,13 @@ def _is_of_version(tool: Tool, binary: Path) -> bool:
 
 
 def _home(tool: Tool, cache: Path, source: str) -> Path:
-    """The tool's folder in the cache: another one for another version, and a build for another recipe of it."""
+    """Return the tool's folder in the cache, one for each version, and for a build one for each recipe."""
     name = f"{tool.name}-{tool.version}-{architecture()}-{source}"
     return cache / "toolchain" / (f"{name}-{_recipe(tool)}" if source == "build" else name)
 
 
 def _recipe(tool: Tool) -> str:
-    """A digest of what a build of the tool depends on in this repository."""
+    """Return a digest of the files in this repository on which a build of the tool depends."""
     module = GO / tool.module
     own = [
         file for package in tool.packages if package.startswith("./") for file in sorted((module / package).iterdir())
@@ -121,27 +122,27 @@ def _recipe(tool: Tool) -> str:
 def _cached(tool: Tool, cache: Path) -> Found | None:
     for source in ("download", "build"):
         home = _home(tool, cache, source)
-        if home.exists() and _may(tool, source):
+        if home.exists() and _may_use(tool, source):
             return Found(tool=tool, source=source, binaries={binary: home / binary for binary in tool.binaries})
     return None
 
 
-def _may(tool: Tool, source: str) -> bool:
+def _may_use(tool: Tool, source: str) -> bool:
     if source == "build":
         return bool(tool.packages) and (allowed("build") or tool.download is None)
     return allowed(source)
 
 
 @contextmanager
-def _alone(cache: Path, progress: Progress) -> Iterator[Path]:
-    """Hold the cache for this process; give a folder to work in, without what a killed one left there."""
+def _locked(cache: Path, progress: Progress) -> Iterator[Path]:
+    """Lock the cache for this process, and yield an empty folder to work in."""
     home = cache / "toolchain"
     home.mkdir(parents=True, exist_ok=True)
     with (home / "lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            progress("waiting for another fetch or build to end", 0, 0)
+            progress("waiting for another download or build to end", 0, 0)
             fcntl.flock(lock, fcntl.LOCK_EX)
         scratch = home / "work"
         shutil.rmtree(scratch, ignore_errors=True)
@@ -160,11 +161,11 @@ def _downloaded(tool: Tool, cache: Path, scratch: Path, progress: Progress) -> F
     try:
         tool.download(tool.version, folder, progress)
     except (requests.RequestException, OSError, StopIteration) as error:
-        if _may(tool, "build"):
-            progress(f"{tool.name} cannot be downloaded ({error}): it is built", 0, 0)
+        if _may_use(tool, "build"):
+            progress(f"{tool.name} cannot be downloaded ({error}), so it is built", 0, 0)
             return None
-        raise _not_to_be_had(tool, error) from error
-    folder.rename(_home(tool, cache, "download"))  # whole or not at all
+        raise _unavailable(tool, error) from error
+    folder.rename(_home(tool, cache, "download"))  # atomic
     return _cached(tool, cache)
 
 
@@ -176,29 +177,36 @@ def _built(
     build: Callable[[Sequence[Tool], Path, Progress], Path],
 ) -> dict[str, Found]:
     for tool in tools:
-        if not _may(tool, "build"):
-            raise _not_to_be_had(tool, f"{SOURCES} is {os.environ.get(SOURCES)!r}, and it is in none of these")
+        if not _may_use(tool, "build"):
+            raise _unavailable(tool, f"{SOURCES} is {os.environ.get(SOURCES)!r}, and none of these has it")
     if not tools:
         return {}
     try:
         binaries = build(tools, scratch / "build", progress)
     except (OSError, subprocess.CalledProcessError) as error:
-        raise _not_to_be_had(tools[0], error) from error
+        raise _unavailable(tools[0], error) from error
     for tool in tools:
         folder = scratch / f"{tool.name}-built"
         folder.mkdir()
         for file in {path for name in tool.binaries for path in (binaries / name, (binaries / name).resolve())}:
             file.rename(folder / file.name)
-        folder.rename(_home(tool, cache, "build"))  # whole or not at all
+        folder.rename(_home(tool, cache, "build"))  # atomic
     return {tool.name: found for tool in tools if (found := _cached(tool, cache))}
 
 
-def _not_to_be_had(tool: Tool, why: Exception | str) -> SandboxError:
+def _unavailable(tool: Tool, why: Exception | str) -> SandboxError:
     if isinstance(why, subprocess.CalledProcessError):
         why = f"`{why.cmd}` ended with {why.returncode}: {(why.stderr or '').strip()[-800:]}"
+    ways = []
+    if allowed("path"):
+        ways.append(f"put {', '.join(tool.binaries)} of {tool.version} on PATH")
+    if _may_use(tool, "build"):
+        ways.append("install Go 1.21 or later, which downloads the sources from its module proxy")
+    if not all(map(allowed, ("path", "download", "build"))):
+        ways.append(f"unset {SOURCES}, so that every source is tried")
+    do = ", or ".join(ways)
     return SandboxError(
-        f"{tool.name} {tool.version} is not to be had.",
+        f"{tool.name} {tool.version} is not available.",
         why=str(why),
-        do=f"Put {', '.join(tool.binaries)} of {tool.version} on PATH, or install Go 1.21 or later, which fetches "
-        "what it needs through its module proxy.",
+        do=f"{do[0].upper()}{do[1:]}.",
     )

@@ -1,9 +1,9 @@
-"""Cut terraform-provider-aws down to what the program uses: an hour of compiling becomes minutes.
+"""Reduce terraform-provider-aws to what the program uses, which turns an hour of compiling into minutes.
 
-The code inside Pulumi's official AWS plugin is terraform-provider-aws. Its own Go module keeps everything internal; a
-fork of it is published that adds one package, `xpprovider`, and changes nothing else. The module names all of AWS in
-two generated files, a list of service packages and the clients of the AWS SDK. So a copy is made of what the wanted
-services need: those packages as they were published, but for three things, each a rule below.
+Pulumi's official AWS plugin contains terraform-provider-aws. Its Go module exports nothing; a published fork adds one
+package, `xpprovider`, and changes nothing else. Two generated files of the module name all of AWS: a list of service
+packages, and the clients of the AWS SDK. This copies only the packages that the program's services need, with three
+changes: fewer service packages, fewer clients, and shorter waits.
 """
 
 import json
@@ -16,12 +16,12 @@ from pathlib import Path
 SERVICES = frozenset(
     {"acm", "cloudwatch", "ec2", "ecr", "eks", "elb", "elbv2", "iam", "kms", "logs", "route53", "s3", "sns", "sts"}
 )
-"""The services whose types are in the plugin's table (go/pulumi-resource-aws/table.go)."""
+"""The services whose types are in the plugin's table (go/pulumi/pulumi-resource-aws/table.go)."""
 
 _FORK = "github.com/upbound/terraform-provider-aws"
 _VERSION = "v0.0.0-20260305123303-f7691456b787"
 _SUM = "h1:dJlp2eNgY/iVKTPINdguYlHbHc9CtXBZKmQmqYq0REs="
-"""What Go's own checksum of the module must be; the public checksum database does not have the fork."""
+"""The checksum of the module as Go computes it: the public checksum database does not have the fork."""
 
 _MODULE = "github.com/hashicorp/terraform-provider-aws"
 _SERVICE_PACKAGES = Path("internal/provider/sdkv2/service_packages_gen.go")
@@ -30,16 +30,16 @@ _IMPORT = re.compile(rf'^(?:import )?\s*(?:\w+ )?"{_MODULE}/([^"]+)"$', re.MULTI
 _CLIENT = re.compile(r"^func \(c \*AWSClient\) (\w+)\(ctx .*?^}\n", re.MULTILINE | re.DOTALL)
 
 WAIT = "SANDBOX_AWS_WAIT_MS"
-"""Environment variable of the plugin: the longest that it waits between two looks at AWS, in milliseconds.
+"""The plugin's environment variable for its longest wait between two requests about a resource, in milliseconds.
 
-Without it the plugin waits as long as the official one, which is right for AWS and wasted on a cloud that answers at
-once: 15 s for a change in Route 53, 10 s for a key, 12 s for a VPC."""
+Without it the plugin waits as long as the official one: 15 s for a change in Route 53, 10 s for a key, 12 s for a VPC.
+AWS needs that; a cloud that answers at once does not."""
 
 
 def fetch() -> Path:
-    """Have the fork in Go's module cache; give its folder.
+    """Download the fork into Go's module cache, and return its folder.
 
-    Raises subprocess.CalledProcessError when it cannot be fetched, and OSError when it is not what it was.
+    Raise subprocess.CalledProcessError if the download fails, and OSError if the checksum is another.
     """
     with tempfile.TemporaryDirectory() as nowhere:
         said = subprocess.run(
@@ -57,7 +57,7 @@ def fetch() -> Path:
 
 
 def cut(source: Path, to: Path) -> None:
-    """Copy the provider's entry and all that it needs of the module, the two registries cut down, the waits capped."""
+    """Copy `xpprovider` and the packages that it needs, with fewer services and clients, and with shorter waits."""
     files = {Path(name): (source / name).read_text() for name in ("go.mod", "go.sum", "LICENSE")}
     files[Path("internal/service/smarterr.hcl")] = (source / "internal/service/smarterr.hcl").read_text()  # embedded
     packages, todo = set[Path](), [Path("xpprovider")]
@@ -82,20 +82,20 @@ def cut(source: Path, to: Path) -> None:
 
 
 def _only_wanted_services(text: str) -> str:
-    """Take the import and the list entry of every other service out."""
+    """Remove the import and the list entry of every other service."""
     named = re.compile(rf'^\t+(?:"{_MODULE}/internal/service/(\w+)"|(\w+)\.ServicePackage\(ctx\),)\n', re.MULTILINE)
     return named.sub(lambda line: line[0] if (line[1] or line[2]) in SERVICES else "", text)
 
 
 def _only_called_clients(text: str, called: set[str]) -> str:
-    """Take every client out that nobody asks for, and then the imports that nothing is left of."""
+    """Remove the clients that no package calls, and then the unused imports."""
     text = _CLIENT.sub(lambda client: client[0] if client[1] in called else "", text)
     sdk = re.compile(r'^\t"github\.com/aws/aws-sdk-go-v2/service/(\w+)"\n', re.MULTILINE)
     return sdk.sub(lambda line: line[0] if f"*{line[1]}.Client" in text else "", text)
 
 
 def _cap_waits(files: dict[Path, str]) -> None:
-    """Let WAIT cap the provider's waits: nearly all end in one timer, and those of EC2 in Terraform's older loop."""
+    """Let WAIT limit the provider's waits: nearly all use one timer, and EC2's use Terraform's older loop."""
     timer = Path("internal/backoff/backoff.go")
     files[timer] = files[timer].replace("return time.After(d)", "return time.After(Capped(d))")
     files[timer.with_name("capped.go")] = f"""\
@@ -109,7 +109,7 @@ import (
 
 var longest, _ = strconv.Atoi(os.Getenv("{WAIT}"))
 
-// Capped is the wait, or the longest that the environment allows.
+// Capped returns the wait, or the longest one that the environment allows.
 func Capped(wait time.Duration) time.Duration {{
 	if longest > 0 {{
 		return min(wait, time.Duration(longest)*time.Millisecond)

@@ -1,6 +1,6 @@
-"""Builds from published Go modules, pinned by the go.mod and go.sum in `go/`: all that is missing of a module at once.
+"""Builds tools from published Go modules, pinned by the go.mod and go.sum files in `go/`.
 
-So what several tools share is compiled once, and every core stays busy while one of them is linked.
+All missing tools of a module are built together: shared packages compile once, and no core waits during a link.
 """
 
 import json
@@ -20,16 +20,16 @@ _KUBERNETES_PLUGIN = "github.com/pulumi/pulumi-kubernetes/provider/v4"
 _ENVIRONMENT = {
     "GOFLAGS": "-mod=readonly -trimpath -buildvcs=false",
     "CGO_ENABLED": "0",
-    # A compiler lives for seconds: collecting its garbage four times less often takes a fifth off the whole.
+    # Each compiler runs for seconds. Collecting its garbage four times less often shortens the build by a fifth.
     "GOGC": "400",
 }
 
 
 def build(tools: Sequence[Tool], work: Path, progress: Progress) -> Path:
-    """Build the tools below the folder `work`, which is made anew; give the folder with their binaries.
+    """Build the tools in the folder `work`, which is emptied first, and return the folder with the binaries.
 
-    Raises subprocess.CalledProcessError, with the end of what Go said, when a fetch or the build fails, and OSError
-    when a module is not what it was.
+    Raise subprocess.CalledProcessError, with the end of Go's output, if a download or the build fails, and OSError if
+    a module has another checksum.
     """
     shutil.rmtree(work, ignore_errors=True)
     binaries = work / "bin"
@@ -51,12 +51,12 @@ def build(tools: Sequence[Tool], work: Path, progress: Progress) -> Path:
 
 
 def _lay_out(source: Path) -> None:
-    """Lay beside the mains what they need of their modules and cannot import."""
+    """Copy what the main packages need from their modules and cannot import."""
     if (source / "pulumi-resource-aws").exists():
-        # go.mod names the copy, so that nothing of the module can be built without it.
+        # go.mod names the copy: without it, nothing in this module can be built.
         aws_provider.cut(aws_provider.fetch(), source / "terraform-provider-aws")
     if (plugin := source / "pulumi-resource-kubernetes").exists():
-        # What the plugin's main embeds; the module has it under another name.
+        # The files that the plugin's main package embeds. The module has them in another folder.
         module = Path(json.loads(_go(source, "mod", "download", "-json", _KUBERNETES_PLUGIN))["Dir"])
         for name in ("schema.json", "terraform-mapping.json"):
             (plugin / name).write_text((module / "cmd/pulumi-resource-kubernetes" / name).read_text())
@@ -73,7 +73,7 @@ def _go(source: Path, *arguments: str) -> str:
 
 
 def _watch(source: Path, command: list[str], total: int, progress: Progress) -> None:
-    """Run the build and tell its progress. It names each package that it compiles, and none that its cache has."""
+    """Run the build and report its progress. Go names each package that it compiles, and none from its cache."""
     said: list[str] = []
     with subprocess.Popen(
         command, cwd=source, env=os.environ | _ENVIRONMENT, stderr=subprocess.PIPE, text=True

@@ -1,4 +1,4 @@
-"""Official binaries, each with the checksum that its publisher gives beside it."""
+"""Download official binaries, and verify them with their publishers' checksums."""
 
 import hashlib
 import platform
@@ -11,36 +11,36 @@ import requests
 from sandbox.errors import SandboxError
 
 Progress = Callable[[str, int, int], None]
-"""Called with what is being done, how far it is, and how far there is to go (0: not known)."""
+"""Called with the current action, the units done, and the total (0: unknown)."""
 
 _TIMEOUT = (5, 60)
-"""Seconds to connect, and between two reads."""
+"""Timeouts in seconds: to connect, and between two reads."""
 
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
-"""What Python calls a machine, and what Go and the publishers call it."""
+"""By Python's name of a machine: the name that Go and the publishers use."""
 
 
 def architecture() -> str:
-    """This machine's architecture in Go's words. Raises SandboxError for one that nobody publishes binaries for."""
+    """Return this machine's architecture by Go's name. Raises SandboxError for one without published binaries."""
     machine = platform.machine()
     if machine not in _ARCHITECTURES:
         raise SandboxError(
             f"The embedded cloud does not run on {machine}.",
-            why="Its parts are built for x86_64 and aarch64 alone.",
-            do="Use a machine, or a virtual one, of one of these.",
+            why="Its parts are published only for x86_64 and aarch64.",
+            do="Use a machine or a virtual machine with one of these.",
         )
     return _ARCHITECTURES[machine]
 
 
 def kubernetes(version: str, to: Path, progress: Progress) -> None:
-    """https://kubernetes.io/releases/download/: each binary beside its .sha256."""
+    """Download Kubernetes' binaries, each with its .sha256 (https://kubernetes.io/releases/download/)."""
     for binary in ("kubectl", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy", "kubelet"):
         url = f"https://dl.k8s.io/release/{version}/bin/linux/{architecture()}/{binary}"
         fetch(url, _text(f"{url}.sha256").split()[0], to / binary, progress)
 
 
 def pulumi(version: str, to: Path, progress: Progress) -> None:
-    """https://www.pulumi.com/docs/install/versions/: one archive with the engine and the language hosts."""
+    """Download the engine and its language hosts, one archive (https://www.pulumi.com/docs/install/versions/)."""
     release = f"https://github.com/pulumi/pulumi/releases/download/{version}"
     machine = {"amd64": "x64"}.get(architecture(), architecture())
     archive = f"pulumi-{version}-linux-{machine}.tar.gz"
@@ -49,7 +49,7 @@ def pulumi(version: str, to: Path, progress: Progress) -> None:
 
 
 def plugin(name: str) -> Callable[[str, Path, Progress], None]:
-    """Make the download of a provider's plugin: an archive in the release of its repository."""
+    """Return a function that downloads a provider's plugin: an archive in the release of its repository."""
 
     def download(version: str, to: Path, progress: Progress) -> None:
         release = f"https://github.com/pulumi/pulumi-{name}/releases/download/{version}"
@@ -61,7 +61,7 @@ def plugin(name: str) -> Callable[[str, Path, Progress], None]:
 
 
 def fetch(url: str, checksum: str, to: Path, progress: Progress) -> None:
-    """Fetch a file. Raises OSError when its SHA-256 is another, and whatever requests raises."""
+    """Download a file. Raises OSError when its SHA-256 differs, and whatever requests raises."""
     digest = hashlib.sha256()
     with requests.get(url, stream=True, timeout=_TIMEOUT) as response, to.open("wb") as file:
         response.raise_for_status()
@@ -70,14 +70,14 @@ def fetch(url: str, checksum: str, to: Path, progress: Progress) -> None:
             file.write(block)
             digest.update(block)
             done += len(block)
-            progress(f"fetching {to.name}", done, total)
+            progress(f"downloading {to.name}", done, total)
     if digest.hexdigest() != checksum:
         raise OSError(f"{url} has the checksum {digest.hexdigest()}, not {checksum}")
     to.chmod(0o755)
 
 
 def _unpack(url: str, checksum: str, to: Path, progress: Progress, *, strip: str) -> None:
-    """Fetch an archive and unpack what lies in the folder `strip` of it."""
+    """Download an archive and unpack the files of its folder `strip`."""
     archive = to / url.rpartition("/")[2]
     fetch(url, checksum, archive, progress)
     with tarfile.open(archive) as tar:

@@ -1,4 +1,4 @@
-"""The tools of the embedded cloud: what each is, in which version, how it is downloaded and how it is built."""
+"""The tools of the embedded cloud: name, version, download and build of each."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,47 +8,47 @@ from sandbox.toolchain import download
 from sandbox.toolchain.download import Progress
 
 GO = Path(__file__).parent / "go"
-"""The Go modules of all that is built, a folder each.
+"""The Go modules for the builds, a folder each.
 
-There are two, since Pulumi's plugin for Kubernetes and its bridge to Terraform need different lines of Pulumi's own
-module. Where they share another module they have it in one version, so that it is compiled once."""
+There are two for the tools, since Pulumi's Kubernetes plugin and its Terraform bridge need different versions of
+Pulumi's own module. Other modules have the same version in both, so that they are compiled once."""
 
 ENGINE = "3.259.0"
-"""Pulumi's engine; the SDK in requirements.txt is of the same version."""
+"""Pulumi's engine; the SDK in requirements.txt has the same version."""
 
 KUBERNETES = "v1.34.4"
-"""The newest line that works with Debian 12's containerd 1.6 and with control groups of version 1."""
+"""The newest minor version that works with Debian 12's containerd 1.6 and with version 1 control groups."""
 
 TERRAFORM_AWS = "6.34.0"
-"""terraform-provider-aws, as the plugin AWS_PLUGIN carries it."""
+"""The terraform-provider-aws in the plugin AWS_PLUGIN."""
 
 AWS_PLUGIN, KUBERNETES_PLUGIN = "7.21.0", "4.25.0"
-"""Pulumi's plugins; the SDKs in requirements.txt are of the same versions, which is what makes the engine take them."""
+"""Pulumi's plugins. The SDKs in requirements.txt have the same versions: the engine loads a plugin of the SDK's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tool:
-    """Binaries that come together."""
+    """A set of binaries that are downloaded or built together."""
 
     name: str
     version: str
     binaries: tuple[str, ...]
     probe: tuple[str, ...]
-    """The arguments that make a binary say its version; empty for one that cannot."""
+    """The arguments with which a binary prints its version; empty for one that cannot."""
     module: str
-    """The folder of GO that builds it."""
+    """The folder in GO that builds it."""
     packages: tuple[str, ...]
-    """The Go packages whose binaries it is, as seen from the module; none where it cannot be built."""
+    """The Go packages of its binaries, relative to the module; empty when it cannot be built."""
     ldflags: str
-    """What the build sets in them: https://pkg.go.dev/cmd/link."""
+    """The build's linker flags: https://pkg.go.dev/cmd/link."""
     download: Callable[[str, Path, Progress], None] | None
-    """Brings the binaries of a version to a folder; None where the publisher has none of this version."""
+    """Downloads the binaries of a version to a folder; None when no binaries of it are published."""
     about: str = ""
-    """What a plugin that was built is, for whoever compares it with the official one."""
+    """What a plugin's build is made of, as opposed to the official plugin."""
 
     @property
     def folder(self) -> str:
-        """The engine's own name for the folder of a plugin, such as `resource-aws-v7.21.0`."""
+        """The engine's name for a plugin's folder, such as `resource-aws-v7.21.0`."""
         return f"{self.name.removeprefix('pulumi-')}-{self.version}"
 
 
@@ -121,10 +121,22 @@ TOOLS = (
         module="kubernetes",
         packages=("sigs.k8s.io/aws-iam-authenticator/cmd/aws-iam-authenticator",),
         ldflags="-X sigs.k8s.io/aws-iam-authenticator/pkg.Version=v0.6.13",
-        download=None,  # its releases' binaries are of other versions than its module
+        download=None,  # its released binaries have other versions than its module
     ),
 )
 """Largest first: a build begins with the first."""
+
+METRICS_SERVER = Tool(
+    name="metrics-server",
+    version="v0.8.0",
+    binaries=("metrics-server",),
+    probe=("--version",),
+    module="kubernetes",
+    packages=("sigs.k8s.io/metrics-server/cmd/metrics-server",),
+    ldflags="-X k8s.io/client-go/pkg/version.gitVersion=v0.8.0",
+    download=None,  # published as an image only
+)
+"""Needed only for autoscaling."""
 
 DOCKER_PLUGIN = Tool(
     name="pulumi-resource-docker",
@@ -136,4 +148,4 @@ DOCKER_PLUGIN = Tool(
     ldflags="",
     download=download.plugin("docker"),
 )
-"""Fetched where the engine is an official one; elsewhere a stand-in takes its place."""
+"""Downloaded only with an official engine; otherwise a stand-in takes its place."""

@@ -1,6 +1,6 @@
-"""A real Kubernetes API server on loopback, with an etcd of its own: the cluster that a driver is to end with.
+"""A real Kubernetes API server on loopback with its own etcd: the cluster that a driver leads to.
 
-It has no nodes that run anything; what a test needs of one is an object that it puts there.
+No node runs anything. A test that needs a node creates its object.
 """
 
 import base64
@@ -23,20 +23,27 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from tests.tools import tools
 
 TOKEN = "the-first-token"
-"""The credential that it accepts, until another is taken for it."""
+"""The token that it accepts until `renew` sets another."""
 
+_NODE = (
+    *("bootID", "containerRuntimeVersion", "kernelVersion", "kubeProxyVersion"),
+    *("machineID", "osImage", "systemUUID"),
+)
+"""The fields of `nodeInfo` that the API requires and no test sets."""
 _PATIENCE = 240
-"""Seconds that the API server may take to be ready; it takes six on a machine with nothing else to do."""
+"""Seconds that the API server may take to be ready; on an idle machine it takes six."""
 
 
 @dataclass(slots=True)
 class ApiServer:
-    """An API server that can be stopped, and that comes back elsewhere with what it had."""
+    """An API server that can be stopped, and started at another address with the same objects."""
 
     folder: Path
     store: str
     """The address of its etcd."""
     binary: Path
+    flags: tuple[str, ...] = ()
+    """Further flags; they override its own."""
     token: str = TOKEN
     port: int = 0
     authority: trustme.CA = field(default_factory=trustme.CA)
@@ -44,7 +51,7 @@ class ApiServer:
 
     @property
     def url(self) -> str:
-        """Where it is."""
+        """Its URL."""
         return f"https://127.0.0.1:{self.port}"
 
     def move(self) -> None:
@@ -54,7 +61,7 @@ class ApiServer:
         self.start()
 
     def renew(self, token: str) -> None:
-        """Stop it, and start it where it was with another credential; the one before is refused from then on."""
+        """Restart it at the same address with another token; the old one is refused from then on."""
         self.stop()
         self.token = token
         self.start()
@@ -78,10 +85,11 @@ class ApiServer:
             f"--service-account-key-file={self.folder / 'service-account.key'}",
             f"--service-account-signing-key-file={self.folder / 'service-account.key'}",
             "--service-cluster-ip-range=10.96.0.0/16",
-            # It would keep pods off every node until a controller, which there is none of, has seen it.
+            # It taints each new node, and no controller runs here that would remove the taint.
             "--disable-admission-plugins=TaintNodesByCondition",
-            # Nothing here collects garbage, and a deletion would wait for it.
+            # No garbage collector runs here, and a deletion would wait for it.
             "--enable-garbage-collector=false",
+            *self.flags,
         ]
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log)
@@ -92,14 +100,14 @@ class ApiServer:
             time.sleep(0.1)
 
     def stop(self) -> None:
-        """Stop it; its address answers no longer."""
+        """Stop it; its address no longer answers."""
         if self.process is not None:
             self.process.kill()
             self.process.wait()
             self.process = None
 
     def kubeconfig(self) -> str:
-        """A kubeconfig for it, with its credential."""
+        """Return a kubeconfig for it, with its token."""
         cluster = {"server": self.url, "certificate-authority-data": self.ca_data}
         return yaml.safe_dump(
             {
@@ -114,11 +122,11 @@ class ApiServer:
 
     @property
     def ca_data(self) -> str:
-        """Its authority's certificate as a kubeconfig has it."""
+        """The certificate of its authority, as in a kubeconfig."""
         return base64.b64encode(self.authority.cert_pem.bytes()).decode()
 
     def get(self, path: str) -> dict[str, Any] | None:
-        """What is at a path of the API; None where there is nothing."""
+        """Return the object at a path of the API, or None."""
         answer = self._ask("GET", path)
         if answer.status_code == requests.codes.not_found:
             return None
@@ -127,12 +135,39 @@ class ApiServer:
         return found
 
     def post(self, path: str, body: dict[str, Any]) -> None:
-        """Make an object."""
+        """Create an object."""
         self._ask("POST", path, json=body).raise_for_status()
+
+    def put(self, path: str, body: dict[str, Any]) -> None:
+        """Replace an object, or its status."""
+        self._ask("PUT", path, json=body).raise_for_status()
 
     def delete(self, path: str) -> None:
         """Delete an object."""
         self._ask("DELETE", path).raise_for_status()
+
+    def join(
+        self,
+        name: str,
+        *,
+        machine: str = "",
+        platform: str = "linux/amd64",
+        kubelet: str = "v1.34.4",
+        ready: str = "True",
+        **spec: Any,
+    ) -> None:
+        """Add a node that runs nothing; `machine` is its provider ID, `spec` has further fields of its spec."""
+        system, _, architecture = platform.partition("/")
+        info = {"kubeletVersion": kubelet, "operatingSystem": system, "architecture": architecture}
+        node = {
+            "metadata": {"name": name},
+            "spec": {"providerID": machine, **spec},
+            "status": {
+                "nodeInfo": dict.fromkeys(_NODE, "") | info,
+                "conditions": [{"type": "Ready", "status": ready}],
+            },
+        }
+        self.post("/api/v1/nodes", node)
 
     def _ask(self, method: str, path: str, **options: Any) -> requests.Response:
         headers = {"Authorization": f"Bearer {self.token}"}
@@ -147,8 +182,8 @@ class ApiServer:
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[ApiServer]:
-    """Run one, with an empty etcd."""
+def running(folder: Path, *flags: str) -> Iterator[ApiServer]:
+    """Run an API server with an empty etcd."""
     folder.mkdir()
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     (folder / "service-account.key").write_bytes(
@@ -168,13 +203,13 @@ def running(folder: Path) -> Iterator[ApiServer]:
                 f"--listen-peer-urls={peer}",
                 f"--initial-advertise-peer-urls={peer}",
                 f"--initial-cluster=default={peer}",
-                # It is thrown away: nothing in it has to outlive a power cut.
+                # Its data is thrown away, so it need not survive a power cut.
                 "--unsafe-no-fsync",
             ],
             stdout=log,
             stderr=log,
         )
-    server = ApiServer(folder=folder, store=client, binary=binaries["kube-apiserver"])
+    server = ApiServer(folder=folder, store=client, binary=binaries["kube-apiserver"], flags=flags)
     try:
         server.move()
         yield server

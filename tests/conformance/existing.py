@@ -1,4 +1,4 @@
-"""The driver `existing`: the cluster is somebody else's, and what is done to it is that somebody's doing."""
+"""The driver `existing`: the cluster belongs to somebody else, and only its owner changes it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,88 +10,72 @@ from tests.conformance.api_server import ApiServer
 from tests.conformance.stack import CLUSTER_WITH_WORK, WORK, Stack
 from tests.kops import world as aws
 
-_INFO = (
-    "bootID",
-    "containerRuntimeVersion",
-    "kernelVersion",
-    "kubeProxyVersion",
-    "kubeletVersion",
-    "machineID",
-    "osImage",
-    "systemUUID",
-)
-"""What the API demands of a node besides."""
 _WORK = f"/api/v1/namespaces/default/secrets/{WORK}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Existing:
-    """An API server, and its owner."""
+    """The world of the driver `existing`: an API server and its owner."""
 
     makes = False
     stack: Stack
     api: ApiServer
 
     def secrets(self) -> set[str]:
-        """The authority's certificate and the token."""
+        """Return the authority's certificate and the token."""
         return {self.api.ca_data, self.api.token}
 
     def grow(self) -> None:
-        """A machine of EC2 joins."""
+        """Let an EC2 instance join."""
         number = self.nodes()
-        node = {
-            "metadata": {"name": f"node-{number}"},
-            "spec": {"providerID": f"aws:///us-east-1a/i-{number}"},
-            "status": {
-                "nodeInfo": dict.fromkeys(_INFO, "")
-                | {"kubeletVersion": "v1.34.4", "operatingSystem": "linux", "architecture": "amd64"},
-                "conditions": [{"type": "Ready", "status": "True"}],
-            },
-        }
-        self.api.post("/api/v1/nodes", node)
+        self.api.join(f"node-{number}", machine=f"aws:///us-east-1a/i-{number}")
 
     def nodes(self) -> int:
-        """Those of the API."""
+        """Count the nodes in the API."""
         return len((self.api.get("/api/v1/nodes") or {})["items"])
 
     def upgrade(self) -> None:
-        """The owner puts another API server in its place, with its own address and authority."""
+        """Replace the API server, as its owner does, by one with another address and authority."""
         self.api.move()
         self._hand_out()
 
     def version(self) -> str:
-        """The address: it is the same program that runs there."""
+        """Return the address; the API server is the same program before and after."""
         return self.api.url
 
     def hinder(self) -> str:
-        """The API server is away when it is needed."""
+        """Stop the API server, so that it does not answer."""
         self.api.stop()
         return self.api.url
 
-    def mend(self) -> None:
-        """It is back, elsewhere."""
+    def fix(self) -> None:
+        """Start it again, at another address."""
         self.api.move()
         self._hand_out()
 
     def meddle(self) -> None:
-        """Somebody deletes what the program put there."""
+        """Delete what the program created in the cluster."""
         self.api.delete(_WORK)
 
     def meddled(self) -> bool:
-        """Whether it is gone."""
+        """Return whether it is still deleted."""
         return self.api.get(_WORK) is None
 
     def expire(self) -> str:
-        """The API server knows the token no longer."""
+        """Let the API server reject the token."""
         self.api.renew("the-next-token")
         return "provide credentials"
 
     def renew(self) -> None:
-        """The owner hands out the new one."""
+        """Write the kubeconfig with the new token, as the owner hands it out."""
         self._hand_out()
 
+    def there(self, api: ApiServer) -> bool:
+        """Return whether the program's Secret is in that cluster."""
+        return api.get(_WORK) is not None
+
     def left(self) -> set[str]:
-        """What the program put there; the cluster itself stays."""
+        """Return what the program created that is still there; the cluster itself stays."""
         assert self.api.get("/version") is not None
         return set() if self.meddled() else {_WORK}
 

@@ -1,4 +1,4 @@
-"""The driver `kops` with the stand-in for kops: its machines are lines in a file, its API server is a real one."""
+"""The driver `kops` with the stand-in for kops: its machines are entries in a file, its API server is real."""
 
 import json
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ _NODES = {"name": "nodes", "machineType": "t3.medium", "min": 2, "max": 4}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KopsWorld:
-    """The stand-in's cloud."""
+    """The world of the driver `kops`: the stand-in's cloud and an API server."""
 
     makes = True
     stack: Stack
@@ -26,57 +26,57 @@ class KopsWorld:
     cloud: World
 
     def secrets(self) -> set[str]:
-        """The authority's certificate and the token."""
+        """Return the authority's certificate and the token."""
         return {self.api.ca_data, self.api.token}
 
     def grow(self) -> None:
-        """By the settings of its group."""
+        """Raise the minimum of the group in the settings."""
         self.stack.configure(nodes=[_NODES | {"min": 3}])
 
     def nodes(self) -> int:
-        """The machines of the group."""
+        """Count the machines of the group."""
         return len(self.cloud.machines().get("nodes", []))
 
     def upgrade(self) -> None:
-        """By the settings."""
+        """Set a newer version in the settings."""
         self.stack.configure(kubernetesVersion="1.36.3")
 
     def version(self) -> str:
-        """What the machines were started with, which must be the same for all."""
+        """Return the image of the machines, which must be the same for all."""
         groups = self.cloud.cloud()["machines"][NAME]
         [image] = {machine["template"]["ImageID"] for machines in groups.values() for machine in machines}
         return str(image)
 
     def hinder(self) -> str:
-        """AWS has no room for another VPC."""
+        """Let AWS refuse another VPC because of its limit."""
         self._order(update={"after": 4, "error": "VpcLimitExceeded"})
         return "VpcLimitExceeded"
 
-    def mend(self) -> None:
-        """AWS has."""
+    def fix(self) -> None:
+        """Let AWS accept everything again."""
         self._order()
 
     def meddle(self) -> None:
-        """Somebody closes the API for everybody."""
+        """Delete the security group rule that opens the API."""
         cloud = self.cloud.cloud()
         del cloud["resources"][NAME][_RULE]
         (self.cloud.home / "cloud.json").write_text(json.dumps(cloud))
 
     def meddled(self) -> bool:
-        """Whether it is closed."""
+        """Return whether the rule is still deleted."""
         return _RULE not in self.cloud.cloud()["resources"][NAME]
 
     def expire(self) -> str:
-        """AWS takes the login for an old one."""
+        """Let AWS refuse the login as expired."""
         self._order(expired=True)
         return "ExpiredToken"
 
     def renew(self) -> None:
-        """AWS takes it."""
+        """Let AWS accept the login again."""
         self._order()
 
     def left(self) -> set[str]:
-        """What is in the stand-in's cloud, and in the store."""
+        """Return what is in the stand-in's cloud, and the buckets."""
         cloud = self.cloud.cloud()
         made = {*cloud["resources"], *cloud["machines"]}
         return made | {each["Name"] for each in kops_world.s3(self.stack.endpoint).list_buckets()["Buckets"]}
@@ -97,6 +97,6 @@ def kops(home: Path) -> Iterator[KopsWorld]:
         stack = stacks.project(home, endpoint=endpoint, program=CLUSTER_WITH_WORK)
         stack.configure(driver="kops", name=NAME, kubernetesVersion="1.35.7", zones=["us-east-1c"], nodes=[_NODES])
         made = KopsWorld(stack=stack, api=api, cloud=cloud)
-        made.mend()
+        made.fix()
         assert BUCKET not in made.left()
         yield made

@@ -1,11 +1,10 @@
-"""A stack of a bucket, a cluster and something in it, for `pulumi` itself: the engine, moto, and the stand-ins."""
+"""A stack with a bucket, a cluster and an object in it, run by `pulumi` with its engine, moto and the stand-ins."""
 
 import json
 import os
-import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,11 +12,11 @@ from typing import Any
 import yaml
 
 from sandbox import environment as embedded, toolchain
-from tests.tools import engine
+from tests.tools import engine, engine_environment
 
 BUCKET = "clusters.dev.example.com"
 WORK = "work"
-"""The name of the Secret that the program keeps in the cluster."""
+"""The name of the Secret that the program creates in the cluster."""
 
 CLUSTER = f"""
 import pulumi
@@ -26,21 +25,23 @@ import pulumi_kubernetes as kubernetes
 from infra import config, drivers, providers
 
 settings = config.load()
-in_aws = pulumi.ResourceOptions(provider=providers.aws_provider("aws", settings=settings.aws))
+in_aws = providers.in_aws(settings=settings.aws, domain=settings.domain)
 # Not the StateBucket: moto takes its policy, which is against plain http, for one against everybody.
 bucket = aws.s3.Bucket("state", bucket="{BUCKET}", opts=in_aws)
-made = drivers.declare(settings.cluster, aws=settings.aws, bucket=bucket.bucket, zone_id="Z", opts=in_aws)
+made = drivers.declare(
+    settings.cluster, aws=settings.aws, bucket=bucket.bucket, zone_id="Z", protect=False, opts=in_aws
+)
 pulumi.export("kubeconfig", made.kubeconfig)
 """
-"""A program of a cluster as the driver of the configuration makes it."""
+"""A program that declares a cluster with the configured driver."""
 
 CLUSTER_WITH_WORK = f"""{CLUSTER}
-inside = providers.in_cluster(kubeconfig=made.kubeconfig, identifier=made.name, needs=settings.needs)
+inside = providers.in_cluster(
+    kubeconfig=made.kubeconfig, identifier=made.name, needs=settings.needs, domain=settings.domain
+)
 kubernetes.core.v1.Secret("{WORK}", metadata={{"name": "{WORK}"}}, string_data={{"a": "1"}}, opts=inside)
 """
-"""The same, with something that lives in the cluster."""
-
-_ROOT = Path(__file__).parents[2]
+"""The same, with an object in the cluster."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,9 +51,9 @@ class Stack:
     folder: Path
     environment: Mapping[str, str]
     endpoint: str | None
-    """Where AWS is."""
+    """The URL of AWS."""
     tags: Mapping[str, str] = field(default_factory=dict)
-    """On everything that the program makes in AWS."""
+    """The tags of everything that the program creates in AWS."""
     cluster: dict[str, Any] = field(default_factory=dict)
 
     def configure(self, **changes: Any) -> None:
@@ -61,6 +62,7 @@ class Stack:
         config = {
             "domain": "dev.example.com",
             "aws": {"region": "us-east-1", "endpoint": self.endpoint, "tags": dict(self.tags)},
+            "app": {"name": "site"},
             "cluster": self.cluster,
             "registry": {
                 "server": "registry.example.test",
@@ -68,6 +70,7 @@ class Stack:
                 "email": "ci@example.test",
                 "passwordFile": str(self.folder / "password"),
             },
+            "image": {"digest": f"sha256:{'0' * 64}"},  # these projects have nothing to build
         }
         file = self.folder / "Pulumi.dev.yaml"
         kept = yaml.safe_load(file.read_text()) if file.exists() else {}
@@ -88,18 +91,18 @@ class Stack:
         )
 
     def run(self, *arguments: str, code: int = 0) -> str:
-        """Run pulumi, which must succeed, or fail where a code is given; gives all that it said."""
+        """Run pulumi and return its output. It must succeed, or fail if `code` is not 0."""
         process = self.start(*arguments)
-        said, _ = process.communicate(timeout=120)
+        said, _ = process.communicate(timeout=240)
         assert (process.returncode != 0) == (code != 0), said
         return said
 
     def up(self, *arguments: str, code: int = 0) -> str:
-        """Bring the stack up without a preview before."""
+        """Run `up` without a preview, and return its output."""
         return self.run("up", "--yes", "--skip-preview", *arguments, code=code)
 
     def preview(self) -> dict[str, Any]:
-        """Preview it as JSON."""
+        """Return the preview as JSON."""
         process = subprocess.run(
             ["pulumi", "preview", "--json", "--non-interactive"],
             cwd=self.folder,
@@ -111,19 +114,37 @@ class Stack:
         assert process.returncode == 0, process.stdout + process.stderr
         return dict(json.loads(process.stdout))
 
+    def plan(self) -> dict[str, str]:
+        """Return the operations that an `up` would perform, by type and name; without those that change nothing."""
+        return _changes(self.preview()["steps"])
+
+    def changes(self) -> dict[str, str]:
+        """Run `up`; return its operations by type and name, without those that change nothing."""
+        events = [json.loads(line) for line in self.up("--json").splitlines() if line.startswith("{")]
+        return _changes(event["resourcePreEvent"]["metadata"] for event in events if "resourcePreEvent" in event)
+
     def planned(self) -> set[str]:
-        """The operations of a preview, those that leave a resource as it is left out."""
-        return {each["op"] for each in self.preview()["steps"]} - {"same"}
+        """Return the kinds of operations in a preview."""
+        return set(self.plan().values())
 
     def state(self) -> list[str]:
-        """The types of the resources in the state."""
+        """Return the types of the resources in the state."""
         exported = json.loads(self.run("stack", "export"))
         return [each["type"].split(":")[-1] for each in exported["deployment"].get("resources", [])]
 
     def kept(self) -> str:
-        """The state and its history as they lie in their files, all in one."""
+        """Return the contents of all files of the state and its history."""
         files = [each for each in (self.folder.parent / "stacks").rglob("*") if each.is_file()]
         return "\n".join(each.read_text(errors="replace") for each in files)
+
+
+def _changes(steps: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """Return the operation of each step that changes something, by type and name: `Cluster cluster`."""
+    return {
+        " ".join(step["urn"].split("::")[-2:]).rpartition(":")[2]: step["op"]
+        for step in steps
+        if step["op"] not in ("same", "read")
+    }
 
 
 def project(
@@ -134,47 +155,22 @@ def project(
     variables: Mapping[str, str] | None = None,
     tags: Mapping[str, str] | None = None,
 ) -> Stack:
-    """Make a project of that program in a folder of its own, and its stack; the cluster is to be configured."""
-    made = _folder(home, endpoint=endpoint, variables=variables or {}, tags=tags)
-    (made.folder / "app").mkdir()
-    (made.folder / "app" / "Dockerfile").touch()
-    (made.folder / "password").write_text("password")
-    (made.folder / "__main__.py").write_text(program)
-    runtime = {"name": "python", "options": {"virtualenv": sys.prefix}}
-    (made.folder / "Pulumi.yaml").write_text(yaml.safe_dump({"name": "ejemplo-django", "runtime": runtime}))
-    made.run("stack", "init", "dev")
-    return made
-
-
-def committed(home: Path, *, endpoint: str) -> Stack:
-    """Copy the program with its stack `dev`; of AWS there is moto, and of the password the operator's."""
-    made = _folder(home, endpoint=endpoint, variables={"AWS_ENDPOINT_URL": endpoint, "AWS_DEFAULT_REGION": "us-east-1"})
-    for name in ("Pulumi.yaml", "Pulumi.dev.yaml", "__main__.py"):
-        shutil.copy(_ROOT / name, made.folder)
-    for name in ("contract", "infra", "app"):
-        shutil.copytree(_ROOT / name, made.folder / name)
-    (made.folder / ".venv").symlink_to(sys.prefix)
-    made.run("stack", "init", "dev")
-    made.run("config", "set", "--secret", "--path", "registry.password", "the-operators-own")
-    return made
-
-
-def _folder(
-    home: Path, *, endpoint: str | None, variables: Mapping[str, str], tags: Mapping[str, str] | None = None
-) -> Stack:
+    """Create a project with that program, and its stack; the caller configures the cluster."""
     folder, binaries = home / "project", home / "bin"
-    for each in (folder, home / "stacks"):
+    for each in (folder, folder / "app", home / "stacks"):
         each.mkdir()
     engine(binaries)
-    environment = os.environ | {
-        "PATH": f"{binaries}:{os.environ['PATH']}",
-        "PULUMI_HOME": str(home / "pulumi"),
-        "PULUMI_BACKEND_URL": f"file://{home / 'stacks'}",
-        "PULUMI_CONFIG_PASSPHRASE": "test",
-        "PULUMI_SKIP_UPDATE_CHECK": "true",
-        "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
-        "PYTHONPATH": str(_ROOT),
+    environment = {
+        **os.environ,
+        **engine_environment(home, binaries, backend=home / "stacks"),
         toolchain.AWS_WAIT: str(embedded.AWS_WAIT),
-        **variables,
+        **(variables or {}),
     }
-    return Stack(folder=folder, environment=environment, endpoint=endpoint, tags=tags or {})
+    made = Stack(folder=folder, environment=environment, endpoint=endpoint, tags=tags or {})
+    (folder / "app" / "Dockerfile").touch()
+    (folder / "password").write_text("password")
+    (folder / "__main__.py").write_text(program)
+    runtime = {"name": "python", "options": {"virtualenv": sys.prefix}}
+    (folder / "Pulumi.yaml").write_text(yaml.safe_dump({"name": "ejemplo-django", "runtime": runtime}))
+    made.run("stack", "init", "dev")
+    return made

@@ -1,6 +1,6 @@
-"""What holds for every driver of the cluster, in the order of a cluster's life: each test goes on from the last one.
+"""The tests that every driver must pass, in the order of a cluster's life: each test continues where the last ended.
 
-Where a driver makes no cluster, its owner does what the settings would do elsewhere, and the program must go on
+If a driver creates no cluster, the cluster's owner does what settings do otherwise, and the program must continue
 as if nothing had happened.
 """
 
@@ -14,20 +14,20 @@ from tests.conformance.world import Make, World, work
 
 
 class Driver:
-    """The tests; the classes at the end are the drivers, with those of tests/e2e, which run on the sandbox."""
+    """The tests. The classes below run them for a driver; so does one in tests/e2e, which needs the sandbox."""
 
     make: Make
 
     @pytest.fixture(scope="class")
     @classmethod
     def world(cls, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-        """The driver's world, for all of its tests."""
+        """Create the driver's world for all its tests."""
         with cls.make(tmp_path_factory.mktemp("world")) as made:
             yield made
 
     @pytest.fixture
     def deployed(self, world: World) -> World:
-        """The same, with a cluster also for a test that is run alone."""
+        """Return the world, deployed even if a test runs alone."""
         if not work(world):
             world.stack.up()
         return world
@@ -36,7 +36,7 @@ class Driver:
         assert world.left() == set()
         words = world.hinder()
         assert words in world.stack.up(code=1)
-        world.mend()
+        world.fix()
         said = world.stack.up()
         assert "kubeconfig: [secret]" in said
         assert work(world)
@@ -100,7 +100,7 @@ class TestExisting(Driver):
     def test_a_cluster_that_does_not_answer_stops_no_up_that_changes_nothing_in_it(self, deployed: World) -> None:
         url = deployed.hinder()
         assert url in deployed.stack.up("--expect-no-changes")
-        deployed.mend()
+        deployed.fix()
         deployed.stack.up()
 
 

@@ -1,4 +1,4 @@
-"""What a driver has around it in the tests: how its cluster is asked for, looked at, and interfered with."""
+"""The surroundings of a driver in the tests: how to request its cluster, inspect it, and interfere with it."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -9,69 +9,69 @@ from tests.conformance.stack import WORK, Stack
 
 
 class Api(Protocol):
-    """The API server behind a kubeconfig, asked as its administrator."""
+    """The API server of the cluster, with an administrator's rights."""
 
     def get(self, path: str) -> dict[str, Any] | None:
-        """What is at a path; None where there is nothing."""
+        """Return the object at a path, or None."""
 
 
 class World(Protocol):
-    """A stack with one driver, and everything that is not the program's doing."""
+    """A stack with one driver, and everything that happens outside the program."""
 
     @property
     def makes(self) -> bool:
-        """Whether the driver makes and changes the cluster; otherwise somebody else does, and the program uses it."""
+        """Whether the driver creates and changes the cluster; otherwise its owner does, and the program uses it."""
 
     @property
     def stack(self) -> Stack:
-        """The stack, which the world configures."""
+        """The stack, which this world configures."""
 
     @property
     def api(self) -> Api:
-        """What the kubeconfig leads to."""
+        """The API server that the kubeconfig leads to."""
 
     def secrets(self) -> set[str]:
-        """Credentials, and other texts of the kubeconfig, that nobody may read in the state."""
+        """Return the credentials and other parts of the kubeconfig that the state must not have in plain text."""
 
     def grow(self) -> None:
-        """Have one node more: by the settings, or by the cluster's owner."""
+        """Request one more node: in the settings, or as the cluster's owner."""
 
     def nodes(self) -> int:
-        """How many there are."""
+        """Count the nodes."""
 
     def upgrade(self) -> None:
-        """Have a newer Kubernetes: by the settings, or by the cluster's owner."""
+        """Request a newer Kubernetes: in the settings, or as the cluster's owner."""
 
     def version(self) -> str:
-        """What tells the Kubernetes before an upgrade from that after it."""
+        """Return a value that differs before and after an upgrade."""
 
     def hinder(self) -> str:
-        """Let the next `up` fail half way; gives words that its error must have."""
+        """Make the next `up` fail half way; return words that its error must have."""
 
-    def mend(self) -> None:
-        """Take back what `hinder` did."""
+    def fix(self) -> None:
+        """Undo `hinder`."""
 
     def meddle(self) -> None:
-        """Change something that the program has made, behind its back."""
+        """Change something that the program created, outside the program."""
 
     def meddled(self) -> bool:
-        """Whether that change is still there."""
+        """Return whether that change is still there."""
 
     def expire(self) -> str:
-        """Let the credentials run out; gives words that the error must have."""
+        """Let the credentials expire; return words that the error must have."""
 
     def renew(self) -> None:
-        """Have new ones."""
+        """Provide valid credentials again."""
 
     def left(self) -> set[str]:
-        """What there is of the cluster: machines, networks, objects in the store, ...; empty before the first `up`."""
+        """Return what exists of the cluster: machines, networks, buckets, ...; empty before the first `up`."""
 
 
 Make = Callable[[Path], AbstractContextManager[World]]
-"""Makes a world in an empty folder, with everything configured and nothing deployed."""
+"""Creates a world in an empty folder, with everything configured and nothing deployed."""
 
 
 def work(world: World) -> str | None:
-    """The identity of what the program keeps in the cluster; None where it is not."""
+    """Return the UID of the program's Secret in the cluster, or None."""
     found = world.api.get(f"/api/v1/namespaces/default/secrets/{WORK}")
     return None if found is None else str(found["metadata"]["uid"])

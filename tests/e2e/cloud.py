@@ -1,4 +1,4 @@
-"""What there is in AWS, in the cluster and in the registry, asked of each through its own API."""
+"""Query AWS, the cluster and the registry, each through its own API."""
 
 import base64
 import json
@@ -12,18 +12,19 @@ from sandbox.layout import Layout
 from sandbox.logins import aws_environment
 from tests.e2e.site import Answer, ask, connect, trusting
 from tests.e2e.stack import Stack
+from tests.e2e.waiting import eventually
 
 REPOSITORY = "contraslash/ejemplo-django"
-"""The image's, by default (Pulumi.yaml)."""
+"""The image's repository by default (Pulumi.yaml)."""
 
 MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 
 KINDS = "deployments,replicasets,services,secrets,configmaps,poddisruptionbudgets,serviceaccounts"
-"""What the program declares or could: not pods, which come and go with their ReplicaSets."""
+"""The kinds of objects that a deployment makes or could make; not pods, which come and go with their ReplicaSets."""
 
 
 def client(service: str) -> Any:
-    """A client of an AWS service; every service is the sandbox's."""
+    """Return a client of an AWS service in the sandbox."""
     environment = aws_environment()
     return boto3.client(
         service,
@@ -35,9 +36,9 @@ def client(service: str) -> Any:
 
 
 def aws() -> dict[str, list[str]]:
-    """Everything in AWS that a deployment makes, or AWS's own controller for it.
+    """Return everything in AWS that a deployment or AWS's own controller creates, by kind.
 
-    Not the zone above, which the sandbox has from the beginning; but what is in it.
+    The parent zone itself is left out, since the sandbox creates it at its start; the records in it are included.
     """
     route53, ec2 = client("route53"), client("ec2")
     found = route53.list_hosted_zones()["HostedZones"]
@@ -67,7 +68,7 @@ def aws() -> dict[str, list[str]]:
 
 
 def of_a_cluster() -> dict[str, list[str]]:
-    """What the driver eks makes in AWS, by id or name, without what AWS has of its own and what is on its way out."""
+    """Return what the driver eks creates in AWS, by ID or name, without AWS's own aliases and what is being deleted."""
     ec2, kms = client("ec2"), client("kms")
     keys = [kms.describe_key(KeyId=each["KeyId"])["KeyMetadata"] for each in kms.list_keys()["Keys"]]
     found = {
@@ -97,7 +98,7 @@ def of_a_cluster() -> dict[str, list[str]]:
 
 
 def cluster(stack: Stack) -> dict[str, tuple[str, int | None]]:
-    """Every object of KINDS in the cluster, with what tells it from a successor and from a changed self."""
+    """Return every object of KINDS by name; its UID tells a replacement, its generation an edit."""
     return {
         f"{each['kind']} {each['metadata']['namespace']}/{each['metadata']['name']}": (
             each["metadata"]["uid"],
@@ -107,8 +108,47 @@ def cluster(stack: Stack) -> dict[str, tuple[str, int | None]]:
     }
 
 
+def everything(stack: Stack) -> set[str]:
+    """Return what is in AWS and in the cluster as a set of lines, so that two such sets can be compared."""
+    in_aws = {f"{what} {each}" for what, some in aws().items() for each in some}
+    return in_aws | {f"{name} {itself}" for name, itself in cluster(stack).items()}
+
+
+def settled(stack: Stack) -> set[str]:
+    """Wait until nothing is being created or deleted any more, and return `everything`."""
+
+    def look() -> set[str]:
+        _settled_balancers()
+        _settled_objects(stack)
+        return everything(stack)
+
+    return eventually(look, within=60)
+
+
+def _settled_balancers() -> None:
+    """Assert that each load balancer has its network interface from the data plane, and no deleted one has one."""
+    balancers = [
+        *client("elb").describe_load_balancers()["LoadBalancerDescriptions"],
+        *client("elbv2").describe_load_balancers()["LoadBalancers"],
+    ]
+    interfaces = client("ec2").describe_network_interfaces()["NetworkInterfaces"]
+    of_balancers = {each["Description"] for each in interfaces if each["Description"].startswith("ELB ")}
+    assert of_balancers == {f"ELB {each['DNSName']}" for each in balancers}
+
+
+def _settled_objects(stack: Stack) -> None:
+    """Assert that no object is being deleted, waits for garbage collection, or has a change that no controller saw."""
+    objects = stack.objects(f"namespaces,{KINDS}", "--all-namespaces")["items"]
+    uids = {each["metadata"]["uid"] for each in objects}
+    for each in objects:
+        about = each["metadata"]
+        assert "deletionTimestamp" not in about
+        assert uids >= {owner["uid"] for owner in about.get("ownerReferences", ())}
+        assert each.get("status", {}).get("observedGeneration", about.get("generation")) == about.get("generation")
+
+
 def registry(layout: Layout, path: str, *, password: str | None) -> Answer:
-    """Ask the registry's API, with or without a login."""
+    """Send a request to the registry's API, with or without a login."""
     host, _, port = addresses.REGISTRY.partition(":")
     headers = {"Accept": MANIFEST}
     if password is not None:
@@ -119,12 +159,12 @@ def registry(layout: Layout, path: str, *, password: str | None) -> Answer:
 
 
 def password(layout: Layout) -> str:
-    """The registry's password."""
+    """Return the registry's password."""
     return (layout.secrets / "registry-password").read_text()
 
 
 def images(stack: Stack) -> dict[str, str]:
-    """The digest in the registry by tag."""
+    """Return the digest of each tag in the registry."""
     login = password(stack.layout)
     catalog = json.loads(registry(stack.layout, "/v2/_catalog", password=login).body)["repositories"]
     digests = {}

@@ -1,4 +1,4 @@
-"""The sandbox's API server where no kubeconfig of the sandbox's leads to."""
+"""The sandbox's API server at an address that no kubeconfig of the sandbox has."""
 
 import selectors
 import socket
@@ -11,10 +11,10 @@ from sandbox import addresses
 
 @contextmanager
 def another_address() -> Iterator[str]:
-    """The API server at another address: what comes there is passed on."""
+    """Forward connections from a free port of loopback to the API server; yield its URL there."""
 
     def carry(near: socket.socket) -> None:
-        """Until either end has no more to say."""
+        """Pass data on in both directions until either end closes."""
         far = socket.create_connection((addresses.NODE_ADDRESS, 6443))
         with near, far, selectors.DefaultSelector() as ready, suppress(ConnectionError):
             for source, sink in ((near, far), (far, near)):
@@ -30,7 +30,7 @@ def another_address() -> Iterator[str]:
         while True:
             try:
                 near, _ = listener.accept()
-            except OSError:  # closed: the end
+            except OSError:  # the listener is closed
                 return
             threading.Thread(target=carry, args=(near,), daemon=True).start()
 

@@ -16,19 +16,19 @@ from sandbox.services.service import Service
 from sandbox.services.table import table
 
 _PLACES = ("/dev/shm", "/etc", "/opt", "/run", "/srv", "/usr/libexec", "/usr/local", "/var")  # noqa: S108  # looked at
-"""Where the programs of the machine keep their files when nobody tells them another place."""
+"""Where the machine's programs keep their files by default."""
 
 _OF_THE_SYSTEM = ("/run/", "/var/cache/apt", "/var/lib/apt", "/var/lib/dpkg", "/var/log")
-"""Beneath these, others write at any time."""
+"""Under these, other programs of the host write at any time."""
 
 
 def services(layout: Layout) -> dict[str, Service]:
-    """Every service by its name."""
+    """Return the services by name."""
     return {service.name: service for service in table(layout)}
 
 
 def alive(processes: Iterable[psutil.Process]) -> list[psutil.Process]:
-    """Those that still run: not what has ended and is only waiting for its parent to take note."""
+    """Return the processes that still run; a zombie has ended."""
     found = []
     for each in processes:
         with contextlib.suppress(psutil.NoSuchProcess):
@@ -38,20 +38,20 @@ def alive(processes: Iterable[psutil.Process]) -> list[psutil.Process]:
 
 
 def inhabitants(layout: Layout) -> list[psutil.Process]:
-    """The keeper and every process beneath it: the whole machine."""
+    """Return all processes of the machine: the keeper and its descendants."""
     process = keeper(layout)
     assert process is not None, "the sandbox does not run"
     return [process, *process.children(recursive=True)]
 
 
 def supervisor(layout: Layout) -> psutil.Process:
-    """The machine's first process."""
+    """Return the supervisor, the machine's first process."""
     return _only(each for each in inhabitants(layout) if "supervisor.supervisord" in each.cmdline())
 
 
 def process_of(layout: Layout, service: Service) -> psutil.Process:
-    """The process of a service, by its number on the host."""
-    # supervisord(8) names each program in its environment; the command line is another one after an exec. The shims of
+    """Return the process of a service, with its PID on the host."""
+    # supervisord(8) puts a program's name into its environment; the command line changes with an exec. The shims of
     # pods outlive the containerd that started them, and have its environment.
     return _only(
         child
@@ -61,7 +61,7 @@ def process_of(layout: Layout, service: Service) -> psutil.Process:
 
 
 def namespaces(processes: Iterable[psutil.Process]) -> set[str]:
-    """The PID and network namespaces that these processes live in."""
+    """Return the PID and network namespaces of these processes."""
     found = set()
     for each in processes:
         with contextlib.suppress(OSError):  # it has ended
@@ -70,7 +70,7 @@ def namespaces(processes: Iterable[psutil.Process]) -> set[str]:
 
 
 def living_in(some: set[str]) -> list[str]:
-    """Every process on the host that lives in one of these namespaces."""
+    """Return every process on the host in one of these namespaces, as PID and command line."""
     found = []
     for process in psutil.process_iter():
         if namespaces([process]) & some:
@@ -90,7 +90,7 @@ class Traces:
     files: frozenset[str]
 
     def since(self, before: "Traces") -> dict[str, list[str]]:
-        """What came to be there, and what went, between `before` and now."""
+        """Return what was added and removed since `before`, by kind."""
         changes = {}
         for name in (each.name for each in fields(self)):
             then, now = getattr(before, name), getattr(self, name)
@@ -102,7 +102,7 @@ class Traces:
 
 
 def traces(layout: Layout) -> Traces:
-    """What there is on the host now."""
+    """Return what is on the host now."""
     groups = Path("/sys/fs/cgroup").glob(f"**/{CGROUP}")
     return Traces(
         mounts=frozenset(Path("/proc/mounts").read_text().splitlines()),
@@ -114,7 +114,7 @@ def traces(layout: Layout) -> Traces:
 
 
 def _rules() -> Iterable[str]:
-    """The host's packet filter, in both of the kernel's interfaces, without comments and counters."""
+    """Yield the host's packet filter, in both of the kernel's interfaces, without comments and counters."""
     for command in ("iptables-save", "iptables-legacy-save", "ip6tables-save", "ip6tables-legacy-save"):
         if shutil.which(command):
             said = subprocess.run([command], capture_output=True, text=True, check=True).stdout
@@ -126,7 +126,7 @@ def _rules() -> Iterable[str]:
 
 
 def _files(layout: Layout) -> Iterable[str]:
-    """The files of the checkout, of the home folder's top, and of the places where services like to write."""
+    """Yield what is at the top of the checkout, in two levels of the home folder, and under _PLACES."""
     kept = (str(layout.cache), str(layout.checkout))
     home = Path.home()
     yield from (str(path) for path in layout.checkout.iterdir() if path.name != ".pytest_cache")

@@ -1,4 +1,4 @@
-"""What a deployment asked of AWS, held against the policies in ops/policies/."""
+"""Compare a deployment's calls to AWS with the policies in ops/policies/."""
 
 import json
 import re
@@ -13,10 +13,10 @@ from sandbox.layout import Layout
 from tests.e2e import cloud
 
 Call = dict[str, Any]
-"""A line of the log that the sandbox keeps of calls to AWS."""
+"""A line of the sandbox's log of calls to AWS."""
 
 _ANY = f"{addresses.REGION}:123"
-"""Region and account in an ARN; the policies are held for any account."""
+"""Region and account in an ARN. In the policies, the account is `*`."""
 
 _S3 = {
     "CopyObject": "PutObject",
@@ -39,7 +39,7 @@ _S3 = {
     "PutPublicAccessBlock": "PutBucketPublicAccessBlock",
     "DeleteBucketTagging": "PutBucketTagging",
 }
-"""S3's operations that want a right of another name
+"""S3's operations that need a right with another name
 (https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html)."""
 
 _EKS = {
@@ -48,11 +48,11 @@ _EKS = {
     "principalArn": "access-entry",
     "associationId": "podidentityassociation",
 }
-"""What of a cluster an operation of EKS is about, by the parameter that names it."""
+"""The kind of resource in an ARN of EKS, by the parameter that names the resource."""
 
 
 def calls(layout: Layout, *, who: str) -> list[Call]:
-    """All that was asked with this access key, in its order."""
+    """Return the calls made with this access key, in order."""
     lines = layout.aws_calls.read_text().splitlines()
     return [call for line in lines if (call := json.loads(line))["who"] == who]
 
@@ -60,27 +60,27 @@ def calls(layout: Layout, *, who: str) -> list[Call]:
 def refused(
     asked: Sequence[Call], *, checkout: Path, policies: Collection[str], places: Mapping[str, str]
 ) -> set[tuple[str, str]]:
-    """The rights that calls want and the policies do not give.
+    """Return the rights that the calls need and the policies do not give.
 
-    `places` is what is put into the policies in the place of words such as DOMAIN.
+    `places` has the values of placeholders such as DOMAIN in the policies.
     """
     statements = [each for name in policies for each in _statements(checkout, name, places)]
     return {right for right in map(_right, asked) if not any(_allows(each, *right) for each in statements)}
 
 
 def hold(asked: Sequence[Call], *, checkout: Path, policies: Collection[str], places: Mapping[str, str]) -> None:
-    """Fail unless the policies allow every call, and docs/clusters.md explains every statement that none needed."""
+    """Fail unless the policies allow every call, and docs/ci.md explains every statement that no call needed."""
     assert refused(asked, checkout=checkout, policies=policies, places=places) == set()
     rights = {_right(each) for each in asked}
     statements = [each for name in policies for each in _statements(checkout, name, places)]
     unused = {each["Sid"] for each in statements if not any(_allows(each, *right) for right in rights)}
-    page = (checkout / "docs" / "clusters.md").read_text()
+    page = (checkout / "docs" / "ci.md").read_text()
     explained = dict(re.findall(r"^\| `(\w+)` \| .* \| (.*) \|$", page, flags=re.MULTILINE))
     assert unused == {each["Sid"] for each in statements if explained[each["Sid"]] != "yes"}
 
 
 def _right(call: Call) -> tuple[str, str]:
-    """The right that a call wants, and the ARN of what it is about."""
+    """Return the right that a call needs, and the ARN of its resource."""
     service, operation, names = call["service"], call["operation"], call["names"]
     assert operation, f"unknown to botocore: {call}"
     action = _S3.get(operation, operation) if service == "s3" else operation
@@ -124,7 +124,7 @@ def _statements(checkout: Path, policy: str, places: Mapping[str, str]) -> list[
 
 
 def _allows(statement: Mapping[str, Any], action: str, arn: str) -> bool:
-    """Whether it does by its actions and resources; conditions are about what moto does not know."""
+    """Return whether the statement's actions and resources allow it; conditions concern what moto does not know."""
     only = {key: value for key, value in statement.items() if key != "Condition"}
     policy = IAMPolicy(json.dumps({"Version": "2012-10-17", "Statement": [only]}))
     return policy.is_action_permitted(action, arn) is PermissionResult.PERMITTED

@@ -1,4 +1,4 @@
-"""The site as a visitor comes to it: by DNS, through the balancer, with its certificate verified."""
+"""The site as a visitor uses it: by DNS, through the load balancer, with its certificate verified."""
 
 import http.client
 import re
@@ -20,7 +20,7 @@ PATIENCE = 15
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What came back."""
+    """A response."""
 
     status: int
     headers: Message
@@ -28,14 +28,14 @@ class Answer:
 
     @property
     def pod(self) -> str:
-        """The pod that the page says it comes from."""
+        """The name of the pod, which the page shows."""
         found = re.search(r'id="pod">([^<]+)<', self.body)
         assert found, f"the page names no pod:\n{self.body}"
         return found[1]
 
 
 def resolver() -> dns.resolver.Resolver:
-    """Ask the sandbox's name server and nobody else."""
+    """Return a resolver that asks only the sandbox's name server."""
     asked = dns.resolver.Resolver(configure=False)
     asked.nameservers = [addresses.NODE_ADDRESS]
     asked.lifetime = 5.0
@@ -43,17 +43,17 @@ def resolver() -> dns.resolver.Resolver:
 
 
 def addresses_of(name: str) -> set[str]:
-    """The addresses that the name server gives for a name."""
+    """Return the addresses that the name server has for a name."""
     return {record.to_text() for record in resolver().resolve(name, "A")}
 
 
 def trusting(ca: Path) -> ssl.SSLContext:
-    """A context that trusts one authority, and checks the host's name."""
+    """Return a context that trusts one authority and checks the host's name."""
     return ssl.create_default_context(cafile=ca)
 
 
 def connect(host: str, port: int, address: str, tls: ssl.SSLContext | None) -> http.client.HTTPConnection:
-    """A connection to `host` at a known address; `tls` verifies that it is the host."""
+    """Connect to `host` at a known address; `tls` verifies that it is the host."""
     plain = socket.create_connection((address, port), timeout=PATIENCE)
     connection = http.client.HTTPConnection(host, port, timeout=PATIENCE)
     try:
@@ -71,8 +71,8 @@ def ask(
     method: str = "GET",
     headers: Mapping[str, str] | None = None,
 ) -> Answer:
-    """One request over a connection, which stays open if the server leaves it so."""
-    # The host's name alone, as a browser sends it for a scheme's own port.
+    """Send one request over a connection, which stays open unless the server closes it."""
+    # Without a port, as a browser sends it for a scheme's default port.
     connection.request(method, path, headers={"Host": connection.host} | dict(headers or {}))
     response = connection.getresponse()
     body = response.read().decode()
@@ -88,18 +88,18 @@ class Site:
     ports: Mapping[str, int] = field(default_factory=lambda: {"http": 80, "https": 443})
 
     def connect(self, scheme: str = "https") -> http.client.HTTPConnection:
-        """A connection to one of its addresses, looked up anew."""
+        """Connect to one of its addresses, after a new lookup."""
         address = sorted(addresses_of(self.host))[0]
         tls = trusting(self.ca) if scheme == "https" else None
         return connect(self.host, self.ports[scheme], address, tls)
 
     def ask(self, path: str = "/", *, scheme: str = "https", headers: Mapping[str, str] | None = None) -> Answer:
-        """One request over a connection of its own."""
+        """Send one request over a new connection."""
         with closing(self.connect(scheme)) as connection:
             return ask(connection, path, headers=headers)
 
     def page(self) -> Answer:
-        """The page, which must be there."""
+        """Return the page; fail unless its status is 200."""
         answer = self.ask()
         assert answer.status == 200, f"{answer.status}: {answer.body}"
         return answer

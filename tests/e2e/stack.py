@@ -1,7 +1,8 @@
-"""The stack as its user has it: pulumi and kubectl, run from the project in the sandbox's environment."""
+"""The stack as its user has it: pulumi and kubectl run in the project's folder, with the sandbox's environment."""
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -17,10 +18,18 @@ from sandbox import environment
 from sandbox.layout import Layout
 
 PROJECT = ("Pulumi.yaml", "Pulumi.local.yaml", "__main__.py", "contract", "infra", "app")
-"""What the program is made of; the sandbox is no part of it."""
+"""The files and folders of the program, without the sandbox."""
 
-WIDE = {"COLUMNS": "300"}
-"""So that no table of the command line breaks a word that a test looks for."""
+CLUSTER = re.compile(r"^  ejemplo-django:cluster:\n(?:    .*\n)+", re.MULTILINE)
+"""The section `cluster` of a stack file."""
+
+SANDBOX_CLUSTER = """\
+  ejemplo-django:cluster:
+    driver: existing
+    name: local.example.test
+    kubeconfigFile: .sandbox/kubeconfig
+"""
+"""That section for a stack that deploys into the sandbox's existing cluster."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,39 +43,39 @@ class Done:
 
     @property
     def said(self) -> str:
-        """All that it wrote."""
+        """All its output."""
         return self.out + self.err
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """What an `up`, `refresh` or `destroy` did, from the engine's own events."""
+    """What an `up`, `refresh` or `destroy` did, or a `preview` plans, as the engine reports it."""
 
     done: Done
     steps: list[tuple[str, str]]
-    """The label and the operation of each resource in the order in which the steps ended; those that stayed
-    the same are left out. The label is type and logical name: `kubernetes:core/v1:Service web-service`."""
+    """The label and the operation of each changed resource, in the order in which the steps ended. A label is the type
+    and the logical name: `kubernetes:core/v1:Service web-service`."""
     messages: str
-    """What went to the user as diagnostics."""
+    """The diagnostics that the user saw."""
 
     @property
     def operations(self) -> dict[str, str]:
-        """The steps by label."""
+        """The operations by label."""
         return dict(self.steps)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stack:
-    """A stack and the folder that its project is in."""
+    """A stack and its project's folder."""
 
     layout: Layout
     folder: Path
     name: str = environment.STACK
     access_key: str = ""
-    """Whose calls to AWS its commands make; empty for the sandbox's own user."""
+    """The AWS access key of its commands; empty for that of the sandbox's own user."""
 
     def run(self, *command: str, check: bool = True, timeout: float = 300, stdin: str | None = None) -> Done:
-        """Run a command of the sandbox's environment; it must succeed unless `check` is off."""
+        """Run a command in the sandbox's environment; it must succeed unless `check` is off."""
         began = time.monotonic()
         who = {"AWS_ACCESS_KEY_ID": self.access_key} if self.access_key else {}
         ended = subprocess.run(
@@ -88,7 +97,7 @@ class Stack:
         return self.run("pulumi", *arguments, "--non-interactive", f"--stack={self.name}", check=check, timeout=timeout)
 
     def change(self, verb: str, *options: str, check: bool = True, timeout: float = 300) -> Change:
-        """`up`, `refresh` or `destroy`, without the preview before it; it must succeed unless `check` is off."""
+        """Run `up`, `refresh` or `destroy` without a preview; it must succeed unless `check` is off."""
         done = self.pulumi(verb, "--yes", "--skip-preview", "--json", *options, check=False, timeout=timeout)
         events = [json.loads(line) for line in done.out.splitlines() if line.startswith("{")]
         ended = [event["resOutputsEvent"]["metadata"] for event in events if "resOutputsEvent" in event]
@@ -102,7 +111,7 @@ class Stack:
         )
 
     def plan(self, *options: str) -> Change:
-        """What `up` would do, from `preview`."""
+        """Run `preview`; return what `up` would do."""
         done = self.pulumi("preview", "--json", *options)
         document = json.loads(done.out)
         return Change(
@@ -112,21 +121,21 @@ class Stack:
         )
 
     def outputs(self) -> dict[str, Any]:
-        """The stack's outputs, secrets as `[secret]`."""
+        """Return the stack's outputs, secrets as `[secret]`."""
         values: dict[str, Any] = json.loads(self.pulumi("stack", "output", "--json").out)
         return values
 
     def resources(self) -> set[str]:
-        """The label of everything in the state."""
+        """Return the labels of all resources in the state."""
         deployment = json.loads(self.pulumi("stack", "export").out)["deployment"]
         return {label(each["urn"]) for each in deployment.get("resources") or ()}
 
     def kubectl(self, *arguments: str, stdin: str | None = None) -> str:
-        """What kubectl prints."""
+        """Run kubectl; return its output."""
         return self.run("kubectl", *arguments, stdin=stdin).out
 
     def objects(self, *arguments: str) -> Any:
-        """What `kubectl get` finds, as it is in the API."""
+        """Return what `kubectl get` finds, as the API has it."""
         return json.loads(self.kubectl("get", *arguments, "--output=json"))
 
     def sandbox(self, verb: str, *options: str, check: bool = True, timeout: float = 600) -> Done:
@@ -135,7 +144,6 @@ class Stack:
         ended = subprocess.run(
             [sys.executable, "-m", "sandbox", verb, *options],
             cwd=self.layout.checkout,
-            env=os.environ | WIDE,
             capture_output=True,
             text=True,
             timeout=timeout,
@@ -146,7 +154,7 @@ class Stack:
         return done
 
     def copied(self, to: Path, *, name: str | None = None) -> "Stack":
-        """The same program in another folder, to be changed there, for the same stack or a new one."""
+        """Copy the program to another folder, where a test may change it, for the same stack or a new one."""
         to.mkdir()
         for part in PROJECT:
             source = self.layout.checkout / part
@@ -158,20 +166,27 @@ class Stack:
             (to / "Pulumi.local.yaml").rename(to / f"Pulumi.{name}.yaml")
         return replace(self, folder=to, name=name or self.name)
 
+    def beside(self, to: Path, *, name: str) -> "Stack":
+        """Copy the program for a new stack that deploys into the sandbox's cluster, whatever this stack's driver is."""
+        made = self.copied(to, name=name)
+        file = made.folder / f"Pulumi.{name}.yaml"
+        file.write_text(CLUSTER.sub(SANDBOX_CLUSTER, file.read_text()))
+        return made
+
 
 def label(urn: str) -> str:
-    """The type and the logical name in a URN (`urn:pulumi:stack::project::parents$type::name`)."""
+    """Return the type and the logical name in a URN (`urn:pulumi:stack::project::parents$type::name`)."""
     *_, types, name = urn.split("::")
     return f"{types.rpartition('$')[2]} {name}"
 
 
 def declared(labels: set[str]) -> set[str]:
-    """Those among the labels that a plan shows: all but the default providers, the engine's own business."""
+    """Return the labels that a plan shows: all but those of default providers, which the engine makes."""
     return {each for each in labels if not (each.startswith("pulumi:providers:") and " default" in each)}
 
 
 def packages_of_the_suite(folder: Path) -> Path:
-    """Make `.venv` in a folder, in which the suite's own packages are found; where packages are installed there."""
+    """Create `.venv` in a folder, where Python finds the suite's packages too; return its site-packages."""
     environment = folder / ".venv"
     venv.create(environment, with_pip=True)
     [packages] = environment.glob("lib/python*/site-packages")
@@ -180,7 +195,7 @@ def packages_of_the_suite(folder: Path) -> Path:
 
 
 def edited(file: Path, changes: Mapping[str, str]) -> None:
-    """Replace texts in a file, each of which must be there."""
+    """Replace texts in a file; each must be there."""
     content = file.read_text()
     for old, new in changes.items():
         assert old in content, f"{file} has no {old!r}"

@@ -1,4 +1,4 @@
-"""After `make up` the site answers: by its name, over HTTPS, through the balancer of AWS's controller."""
+"""After `make up` the site answers: by its name, over HTTPS, through the load balancer of AWS's controller."""
 
 import http.client
 import ssl
@@ -26,13 +26,13 @@ SERVICE = "service/ejemplo-django-service"
 
 @pytest.fixture(scope="module")
 def service(stack: Stack) -> Any:
-    """The Service, as it is in the cluster."""
+    """Return the Service as it is in the cluster."""
     return stack.objects(SERVICE)
 
 
 @pytest.fixture(scope="module")
 def balancer(outputs: dict[str, Any]) -> Any:
-    """The ELB whose DNS name the stack gives out."""
+    """Return the ELB whose DNS name is an output of the stack."""
     balancers = cloud.client("elb").describe_load_balancers()["LoadBalancerDescriptions"]
     found = [each for each in balancers if each["DNSName"] == outputs["hostname"]]
     assert len(found) == 1, f"{outputs['hostname']} is none of {[each['DNSName'] for each in balancers]}"
@@ -41,14 +41,14 @@ def balancer(outputs: dict[str, Any]) -> Any:
 
 @pytest.fixture(scope="module")
 def listeners(balancer: Any) -> dict[int, Any]:
-    """The ELB's listeners by port."""
+    """Return the ELB's listeners by port."""
     some = (each["Listener"] for each in balancer["ListenerDescriptions"])
     return {listener["LoadBalancerPort"]: listener for listener in some}
 
 
 @pytest.fixture(scope="module")
 def node_ports(service: Any) -> dict[str, int]:
-    """Where the node answers for each port of the Service."""
+    """Return the node's port for each port of the Service, by name."""
     return {port["name"]: port["nodePort"] for port in service["spec"]["ports"]}
 
 
@@ -56,8 +56,17 @@ def test_up_takes_under_two_minutes_with_a_warm_cache(first_up: FirstUp, times: 
     times.hold("`make up` with no sandbox running", first_up.done.seconds, limit=120)
 
 
-def test_up_ends_by_saying_where_the_site_is(first_up: FirstUp, outputs: dict[str, Any]) -> None:
-    assert f"{outputs['url']} answers 200" in first_up.done.out
+def test_up_ends_with_the_site_and_what_to_do_next(first_up: FirstUp, outputs: dict[str, Any]) -> None:
+    site, *others = first_up.done.out.splitlines()[-5:]
+    assert site == f"{outputs['url']} answers 200, its certificate verified."
+    assert [each.partition(":")[0] for each in others] == ["In a browser", "Logs", "Next", "To end it all"]
+
+
+def test_up_says_which_plugins_run(first_up: FirstUp) -> None:
+    lines = first_up.done.out.splitlines()
+    begin = lines.index("Plugins of the engine:") + 1
+    shown = [line.split()[0] for line in lines[begin : begin + 4]]
+    assert shown == ["resource-aws", "resource-kubernetes", "resource-docker", "language-python"]
 
 
 def test_the_hostname_is_what_the_service_shows_as_its_ingress(stack: Stack, outputs: dict[str, Any]) -> None:
@@ -151,7 +160,7 @@ def test_both_replicas_answer(site: Site, stack: Stack) -> None:
     pods = stack.objects("pods", "--selector=app=ejemplo-django")["items"]
     alive = {pod["metadata"]["name"] for pod in pods if "deletionTimestamp" not in pod["metadata"]}
     assert len(alive) == 2
-    # kube-proxy chooses at random for each connection: 40 on one pod would be one chance in 10^12.
+    # kube-proxy picks a pod at random for each connection: 40 on one pod have a chance of about 1 in 10^12.
     assert {site.page().pod for _ in range(40)} == alive
 
 
@@ -178,7 +187,7 @@ def test_browsers_are_told_to_stay_on_https(site: Site) -> None:
 
 def test_another_host_is_refused_by_the_app(site: Site) -> None:
     for scheme in ("http", "https"):
-        assert site.ask(scheme=scheme, headers={"Host": "attacker.example.test"}).status == 400
+        assert site.ask(scheme=scheme, headers={"Host": "attacker.example.org"}).status == 400
 
 
 def test_the_probes_answer_for_the_balancer_over_both_protocols(site: Site) -> None:

@@ -1,7 +1,8 @@
-"""What runs is what was pushed, and nobody pulls it without the registry's login."""
+"""The pods run the image that was pushed, and pulling it needs the registry's login."""
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,16 +17,33 @@ pytestmark = pytest.mark.timeout(90, func_only=True)
 
 POD = "e2e-pull"
 
+ORDINARY = """\
+FROM python:3.11-slim-bookworm AS build
+RUN apt-get update && apt-get install --yes --no-install-recommends gcc libc6-dev
+RUN pip install --upgrade pip && pip wheel --no-binary markupsafe --wheel-dir /wheels markupsafe==2.1.5
+
+FROM python:3.11-slim-bookworm
+WORKDIR /app
+COPY --from=build /wheels /wheels
+RUN pip install /wheels/*
+RUN python -c "import markupsafe._speedups" && python -V | grep "$PYTHON_VERSION"
+"""
+
+
+def test_an_ordinary_dockerfile_builds(stack: Stack, tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text(ORDINARY)
+    stack.run("docker", "build", str(tmp_path))
+
 
 @pytest.fixture(scope="module")
 def reference(outputs: dict[str, Any]) -> str:
-    """The image by digest, as the stack gives it out."""
+    """Return the image by digest, as the stack's output has it."""
     return str(outputs["image"])
 
 
 @pytest.fixture(scope="module")
 def manifest(reference: str) -> str:
-    """The path in the registry's API of what runs."""
+    """Return the path of the running image in the registry's API."""
     repository, _, digest = reference.partition("@")
     assert repository == f"{addresses.REGISTRY}/{cloud.REPOSITORY}"
     return f"/v2/{cloud.REPOSITORY}/manifests/{digest}"
@@ -33,7 +51,7 @@ def manifest(reference: str) -> str:
 
 @pytest.fixture
 def pod(stack: Stack) -> Iterator[None]:
-    """Nothing is left of the test's pod."""
+    """Delete the test's pod at the end."""
     yield
     stack.kubectl("delete", "pod", POD, "--ignore-not-found", "--now")
 

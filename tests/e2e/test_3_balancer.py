@@ -1,4 +1,4 @@
-"""The balancers' data plane, held to what a balancer is that somebody makes by AWS's API."""
+"""The data plane of load balancers, tested with one that is created through AWS's API."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -17,26 +17,26 @@ from tests.e2e.waiting import eventually
 pytestmark = pytest.mark.timeout(60, func_only=True)
 
 OPEN = urlsplit(addresses.AWS_ENDPOINT).port
-"""A port of the node at which somebody speaks HTTP."""
+"""A port of the node where a server speaks HTTP."""
 CLOSED = 9
-"""One at which nobody listens."""
+"""A port of the node where nothing listens."""
 NAME = "by-hand"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Balancer:
-    """One that forwards to the node's open port."""
+    """A load balancer that forwards to the node's open port."""
 
     host: str
     elb: Any
 
     def look_at(self, port: int | None) -> None:
-        """Make it look at the health of its targets by connecting to a port."""
+        """Make its health check connect to a port of the targets."""
         check = {"Interval": 5, "Timeout": 2, "UnhealthyThreshold": 2, "HealthyThreshold": 2}
         self.elb.configure_health_check(LoadBalancerName=NAME, HealthCheck={**check, "Target": f"TCP:{port}"})
 
     def status(self) -> int:
-        """What it answers with now. Raises OSError or DNSException while it is not there yet."""
+        """Return the status that it answers with. Raises OSError or DNSException while it is not there yet."""
         [address] = addresses_of(self.host)
         with closing(connect(self.host, 80, address, None)) as connection:
             return ask(connection, "/moto-api/").status
@@ -44,7 +44,7 @@ class Balancer:
 
 @pytest.fixture
 def node(stack: Stack) -> dict[str, Any]:
-    """The node, as EC2 has it."""
+    """Return the node as EC2 has it."""
     [reservation] = cloud.client("ec2").describe_instances()["Reservations"]
     [instance] = reservation["Instances"]
     return dict(instance)
@@ -52,7 +52,7 @@ def node(stack: Stack) -> dict[str, Any]:
 
 @pytest.fixture
 def balancer(node: dict[str, Any]) -> Iterator[Balancer]:
-    """Make it, with no target."""
+    """Create it without a target; delete it at the end."""
     elb = cloud.client("elb")
     listener = {"Protocol": "HTTP", "LoadBalancerPort": 80, "InstancePort": OPEN}
     made = elb.create_load_balancer(LoadBalancerName=NAME, Listeners=[listener], Subnets=[node["SubnetId"]])

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.timeout(60, func_only=True)
 
 @pytest.fixture(scope="module")
 def bucket(outputs: dict[str, Any]) -> str:
-    """The state bucket's name."""
+    """Return the state bucket's name."""
     scheme, _, name = str(outputs["stateStore"]).partition("://")
     assert scheme == "s3"
     return name
@@ -21,7 +21,7 @@ def bucket(outputs: dict[str, Any]) -> str:
 
 @pytest.fixture(scope="module")
 def s3() -> Any:
-    """S3's API."""
+    """Return a client of S3."""
     return cloud.client("s3")
 
 

@@ -1,6 +1,6 @@
-"""What others changed of the program's objects, and rollouts that failed: the next release succeeds all the same.
+"""A release succeeds after others changed the program's objects, and after a failed rollout.
 
-The API server knows who set which field last, and refuses a change of somebody else's unless it is forced.
+The API server records who set a field last, and refuses others to change it unless they force it.
 """
 
 import json
@@ -24,7 +24,7 @@ PROTOCOL = "service.beta.kubernetes.io/aws-load-balancer-backend-protocol"
 
 @pytest.fixture(scope="module")
 def release(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Change]:
-    """Change declared fields by three clients, each in its own way; then bring up a changed line of the app."""
+    """Change declared fields with three clients, each in its own way; then deploy a changed line of the app."""
     copy = stack.copied(tmp_path_factory.mktemp("released") / "program")
     edited(copy.folder / "app/ejemplo/templates/page.html", {LINE: NEW_LINE})
     try:
@@ -47,7 +47,7 @@ def release(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
                 *("apply", "--server-side", "--force-conflicts", "--field-manager=somebody", "--filename=-"),
                 stdin=json.dumps(theirs),
             )
-        assert _pod(stack)["terminationGracePeriodSeconds"] == 30  # or there would be nothing to see below
+        assert _pod(stack)["terminationGracePeriodSeconds"] == 30  # otherwise the tests below would prove nothing
         yield copy.change("up", "--refresh")
     finally:
         stack.change("up", "--refresh")
@@ -65,7 +65,7 @@ def test_the_release_goes_out(release: Change, site: Site) -> None:
     assert "kubernetes:apps/v1:Deployment web-deployment" in release.operations
 
     def there() -> None:
-        """The pods before it answer until they are gone."""
+        """The old pods answer until they are gone."""
         assert NEW_LINE in site.page().body
 
     eventually(there, within=60)
@@ -100,10 +100,11 @@ def test_a_release_after_a_scaling_by_hand_needs_no_refresh(stack: Stack, tmp_pa
 
 @pytest.mark.parametrize("turn", [1, 2])
 def test_a_good_release_follows_a_rollout_that_failed(turn: int, stack: Stack, site: Site, tmp_path: Path) -> None:
-    """The Deployment still says `ProgressDeadlineExceeded` when the good one begins, and is not to be believed."""
+    """When the good release begins, the Deployment still has the old `ProgressDeadlineExceeded`."""
     broken = stack.copied(tmp_path / "broken")
     edited(broken.folder / "app/Dockerfile", {'CMD ["gunicorn"]': f'CMD ["python3", "-c", "exit({turn})"]'})
-    edited(broken.folder / "infra/workload.py", {"_PROGRESS = 300": "_PROGRESS = 5", "_START = 60": "_START = 5"})
+    edited(broken.folder / "infra/app/pod.py", {"_PULL = 240": "_PULL = 1"})
+    edited(broken.folder / "Pulumi.local.yaml", {"      path: /healthz": "      path: /healthz\n      startSeconds: 5"})
     assert broken.change("up", check=False).done.code != 0
     conditions = {each["type"]: each for each in _deployment(stack)["status"]["conditions"]}
     assert conditions["Progressing"]["reason"] == "ProgressDeadlineExceeded"

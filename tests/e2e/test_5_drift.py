@@ -1,4 +1,4 @@
-"""What somebody changed behind Pulumi's back: `refresh` sees it, and `up` mends it, it and nothing else."""
+"""Changes behind Pulumi's back: `refresh` sees them, and `up` fixes them and nothing else."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -16,24 +16,24 @@ DEPLOYMENT = "kubernetes:apps/v1:Deployment web-deployment"
 SECRET = "kubernetes:core/v1:Secret regcred-secret"
 SERVICE = "kubernetes:core/v1:Service web-service"
 VERSIONING = "aws:s3/bucketVersioning:BucketVersioning state-versioned"
-RECORD = "aws:route53/record:Record web-record"
+RECORD = "aws:route53/record:Record web-record-ejemplo-django.local.example.test"
 
 PROTOCOL = "service.beta.kubernetes.io/aws-load-balancer-backend-protocol"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drift:
-    """What became of it all: seen by `refresh`, planned by `preview`, done by `up`."""
+    """The operations that `refresh` saw, `preview` planned and `up` did."""
 
     seen: dict[str, str]
     planned: dict[str, str]
     mended: dict[str, str]
     record: Any
-    """The host's record before."""
+    """The host's record before the changes."""
 
 
 def _listener(stack: Stack) -> str:
-    """The protocol of the balancer's port 443."""
+    """Return the protocol of the load balancer's port 443."""
     name = stack.outputs()["hostname"]
     for balancer in cloud.client("elb").describe_load_balancers()["LoadBalancerDescriptions"]:
         for each in balancer["ListenerDescriptions"]:
@@ -50,7 +50,7 @@ def _record(zone: str, host: str) -> Any:
 
 @pytest.fixture(scope="module")
 def drift(stack: Stack, site: Site, outputs: dict[str, Any]) -> Drift:
-    """Change five things by hand, each of another kind; then refresh, preview and bring up."""
+    """Change five resources of different kinds by hand; then run refresh, preview and up."""
     zone, bucket = outputs["zoneId"], outputs["stateStore"].removeprefix("s3://")
     record = _record(zone, site.host)
     changes = [{"Action": "DELETE", "ResourceRecordSet": record}]
@@ -62,7 +62,7 @@ def drift(stack: Stack, site: Site, outputs: dict[str, Any]) -> Drift:
         cloud.client("route53").change_resource_record_sets(HostedZoneId=zone, ChangeBatch={"Changes": changes})
 
         def broken() -> None:
-            """AWS's controller has made of the annotation what it says."""
+            """AWS's controller has applied the annotation."""
             assert _listener(stack) == "SSL"
 
         eventually(broken, within=30)

@@ -1,4 +1,4 @@
-"""What the workflows run, on a real stack: the comment, the deployment with its visit, the way back, the drift."""
+"""What the workflows run, on a real stack: the comment, the deployment with its visit, the rollback, the drift."""
 
 import re
 import shutil
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.timeout(300, func_only=True)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operations:
-    """A copy of the program with its operations, to be changed, for the same stack."""
+    """A copy of the program and of `ops` for the same stack, which a test may change."""
 
     stack: Stack
     site: Site
@@ -29,25 +29,26 @@ class Operations:
         return self.stack.run(*arguments, check=check)
 
     def deploy(self, *options: str) -> Done:
-        """Deploy, and visit the site where the sandbox's name server says it is."""
+        """Deploy, and visit the site at the address that the sandbox's name server gives."""
         (address,) = addresses_of(self.site.host)
         where = ("--authority", str(self.site.ca), "--address", address, "--within", "5")
-        return self.run("deploy", "--expect-version", *where, "--summary", str(self.summary), *options, check=False)
+        return self.run("deploy", *where, "--summary", str(self.summary), *options, check=False)
 
     def way_back(self) -> str:
-        """The digest in the command that the summary tells to type."""
-        told = re.search(r"^ +python -m ops deploy .* --digest (\S+)$", self.summary.read_text(), re.MULTILINE)
+        """Return the digest in the rollback command of the summary."""
+        command = r"^ +\.venv/bin/python -m ops deploy .* --digest (\S+)$"
+        told = re.search(command, self.summary.read_text(), re.MULTILINE)
         assert told, self.summary.read_text()
         return told[1]
 
     def image(self) -> str:
-        """What runs, by digest."""
+        """Return the deployed image, by digest."""
         return str(self.stack.outputs()["image"])
 
 
 @pytest.fixture
 def operations(stack: Stack, site: Site, tmp_path: Path) -> Iterator[Operations]:
-    """Afterwards the stack is as it was."""
+    """Copy the program and `ops`; restore the stack at the end."""
     copy = stack.copied(tmp_path / "program")
     shutil.copytree(stack.layout.checkout / "ops", copy.folder / "ops")
     try:
@@ -57,7 +58,7 @@ def operations(stack: Stack, site: Site, tmp_path: Path) -> Iterator[Operations]
 
 
 def test_the_comment_says_what_a_preview_of_the_stack_finds(operations: Operations) -> None:
-    operations.stack.pulumi("config", "set", "--path", "app.replicas", "3")
+    operations.stack.pulumi("config", "set", "--path", "app.scale.min", "3")
     text = operations.run("preview").out
     assert "## Preview of `local`: 1 updated\n" in text
     assert "`spec.replicas`: `2` → `3`" in text
@@ -74,7 +75,7 @@ def test_the_comment_on_a_refused_configuration_is_its_error_and_the_command_fai
 
 def test_a_bad_image_fails_the_visit_and_the_way_back_restores_the_site(operations: Operations) -> None:
     good = operations.image()
-    # Its probes are well: only a visitor sees it.
+    # Its probes pass: only a visitor sees the error.
     views = operations.stack.folder / "app/ejemplo/views.py"
     edited(views, {"return HttpResponse(_page())": "return HttpResponse(_page(), status=500)"})
     failed = operations.deploy()
@@ -84,7 +85,7 @@ def test_a_bad_image_fails_the_visit_and_the_way_back_restores_the_site(operatio
     assert bad != good
     assert operations.site.ask().status == 500
 
-    # One more of the same: what ran before it is no way back.
+    # A second bad deployment: the image before it is bad too, and no rollback goes to it.
     operations.summary.unlink()
     edited(views, {"status=500": "status=503"})
     assert "it answered 503" in operations.deploy().err
@@ -94,7 +95,7 @@ def test_a_bad_image_fails_the_visit_and_the_way_back_restores_the_site(operatio
     restored = operations.deploy("--digest", operations.way_back())
     assert restored.code == 0, restored.said
     assert operations.image() == good
-    # From the same folder, whose program is as bad as before: nothing was built, nor is it by what comes after.
+    # The app in this folder is still bad: neither the rollback nor the next deployment builds it.
     assert operations.deploy().code == 0
     assert operations.image() == good
     assert operations.site.ask().status == 200

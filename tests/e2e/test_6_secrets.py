@@ -1,4 +1,4 @@
-"""The registry's password and Django's key are to be found where they are used, and nowhere else."""
+"""The registry's password and Django's key are found where they are used, and nowhere else."""
 
 import base64
 import io
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.timeout(120, func_only=True)
 
 @pytest.fixture(scope="module")
 def secrets(stack: Stack) -> dict[str, list[bytes]]:
-    """Each secret, in every form in which it travels."""
+    """Return each secret in every form in which it may appear."""
     [key] = [each for each in stack.objects("secrets")["items"] if "SECRET_KEY" in each["data"]]
     password = cloud.password(stack.layout)
     return {
@@ -44,7 +44,7 @@ def _forms(secret: str, *around: str) -> list[bytes]:
 
 
 def _found(secrets: dict[str, list[bytes]], text: bytes) -> set[str]:
-    """The names of the secrets that occur in a text."""
+    """Return the names of the secrets that occur in a text."""
     return {name for name, forms in secrets.items() if any(form in text for form in forms)}
 
 
@@ -93,6 +93,15 @@ def test_the_outputs_of_the_stack_have_neither(stack: Stack, secrets: dict[str, 
     assert _found(secrets, stack.plan().done.said.encode()) == set()
 
 
+@pytest.mark.parametrize("command", [("doctor", "STACK=local"), ("pr-comment",)])
+def test_what_is_told_at_a_workstation_and_on_a_pull_request_has_neither(
+    stack: Stack, secrets: dict[str, list[bytes]], command: tuple[str, ...]
+) -> None:
+    said = stack.run("make", *command).said
+    assert "local" in said
+    assert _found(secrets, said.encode()) == set()
+
+
 def test_no_command_line_had_either_while_it_all_came_up(first_up: FirstUp, secrets: dict[str, list[bytes]]) -> None:
     commands = "\n".join(first_up.commands)
     for program in ("pulumi up --yes", "sandbox.plugins.docker", "kube-apiserver", "dockerd", "gunicorn"):
@@ -114,7 +123,7 @@ def test_the_process_list_that_is_searched_shows_a_word_on_a_command_line() -> N
 
 @pytest.fixture(scope="module")
 def image(layout: Layout, outputs: dict[str, Any]) -> Iterator[Any]:
-    """The image that runs, in the daemon that built it."""
+    """Return the image that runs, from the daemon that built it."""
     client = docker.DockerClient(base_url=f"unix://{layout.docker_socket}", timeout=120)
     try:
         yield client.images.get(outputs["image"])
@@ -135,7 +144,7 @@ def test_the_images_files_have_neither(image: Any, secrets: dict[str, list[bytes
 
 
 def _files(archive: Iterable[bytes]) -> Iterator[bytes]:
-    """The contents of every file in every layer of a saved image, and of its manifests."""
+    """Yield the contents of every file in every layer of a saved image, and of its manifests."""
     with tarfile.open(fileobj=io.BytesIO(b"".join(archive))) as image:
         for member in image:
             content = image.extractfile(member)
@@ -151,7 +160,7 @@ def _files(archive: Iterable[bytes]) -> Iterator[bytes]:
 
 @pytest.mark.parametrize("secret", ["registry-password", "service-account.key", "ca.key"])
 def test_the_files_that_hold_secrets_are_closed_to_other_users(layout: Layout, secret: str) -> None:
-    """By the mode of the folder around them, whatever their own is."""
+    """The modes of the folders around them keep others out, whatever the files' own modes."""
     assert (layout.secrets / secret).exists()
     for folder in (layout.root, layout.secrets):
         assert folder.stat().st_mode & 0o077 == 0

@@ -1,4 +1,4 @@
-"""What cannot work is refused before anything is made, and what does not come up says why."""
+"""What cannot work is refused before anything is created, and what does not start says why."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ from sandbox.layout import Layout
 from tests.e2e import cloud
 from tests.e2e.site import Site
 from tests.e2e.stack import Change, Stack, edited
+from tests.troubles import provoked
 
 pytestmark = pytest.mark.timeout(120, func_only=True)
 
@@ -18,7 +19,7 @@ PROJECT = "ejemplo-django"
 
 
 def _inside(section: str, key: str, value: object) -> Callable[[dict[str, Any]], None]:
-    """Set a key of a section, or of the section's own top when it has none; None takes it away."""
+    """Return a function that sets a key of a section, or a top-level key if `section` is empty; None removes it."""
 
     def change(config: dict[str, Any]) -> None:
         place = config[f"{PROJECT}:{section}"] if section else config
@@ -33,7 +34,7 @@ def _inside(section: str, key: str, value: object) -> Callable[[dict[str, Any]],
 
 REFUSED: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
     "a domain that is none": (_inside("", "domain", "not a domain"), "domain"),
-    "a host in another zone": (_inside("", "host", "www.example.com"), "host"),
+    "a host in another zone": (_inside("", "hosts", ["www.example.com"]), "hosts[0]"),
     "a misspelt key": (_inside("", "namspace", "default"), "namspace"),
     "a misspelt key inside an object": (_inside("registry", "usrname", "me"), "registry.usrname"),
     "a password that is missing": (_inside("registry", "passwordFile", None), "registry.password"),
@@ -42,8 +43,8 @@ REFUSED: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
         _inside("cluster", "kubeconfigFile", "no/such/kubeconfig"),
         "cluster.kubeconfigFile",
     ),
-    "no replicas": (lambda config: config.update({f"{PROJECT}:app": {"replicas": 0}}), "app.replicas"),
-    "a port out of range": (lambda config: config.update({f"{PROJECT}:app": {"port": 65536}}), "app.port"),
+    "a key of before": (_inside("app", "replicas", 3), "app.replicas"),
+    "a port out of range": (_inside("app", "port", 65536), "app.port"),
     "protect is neither true nor false": (lambda config: config.update({f"{PROJECT}:protect": "perhaps"}), "protect"),
     "a tag that names nothing": (_inside("image", "tag", "latest"), "image.tag"),
 }
@@ -51,7 +52,7 @@ REFUSED: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
 
 @pytest.fixture(scope="module")
 def refused(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """An empty stack with a configuration of its own."""
+    """Create an empty stack with its own configuration; remove it at the end."""
     copy = stack.copied(tmp_path_factory.mktemp("refused") / "program", name="refused")
     copy.pulumi("stack", "init", "--no-select")
     yield copy
@@ -72,15 +73,31 @@ def test_a_bad_configuration_is_refused_by_its_key(refused: Stack, layout: Layou
         assert "Traceback" not in said
     assert preview.code != 0
     assert up.done.code != 0
-    # The stack itself is no resource that anybody would have to clean up.
+    # The stack's own entry needs no cleanup.
     assert {name for name in refused.resources() if not name.startswith("pulumi:pulumi:Stack ")} == set()
 
 
-def test_the_same_stack_with_its_good_configuration_is_planned(refused: Stack, layout: Layout) -> None:
-    """Or else the refusals above could have another reason."""
+def test_a_second_zone_of_a_name_is_refused_before_anything_is_made(refused: Stack, layout: Layout) -> None:
     good = (layout.checkout / "Pulumi.local.yaml").read_text()
     (refused.folder / f"Pulumi.{refused.name}.yaml").write_text(good)
-    assert set(refused.plan().operations.values()) == {"create"}
+    before = cloud.aws()
+    for command in (("preview",), ("up", "--yes")):
+        done = refused.pulumi(*command, check=False)
+        assert done.code != 0
+        assert "zone.existing: found a public hosted zone local.example.test" in done.said
+        assert "ejemplo-django/local" in done.said
+        assert "Traceback" not in done.said
+    assert cloud.aws() == before
+
+
+def test_the_same_stack_with_the_zone_that_is_there_is_planned(refused: Stack) -> None:
+    """Otherwise the refusals above could have another reason."""
+    refused.pulumi("config", "set", "--path", "zone.existing", "true")
+    for key in ("app.name", "namespace.name"):  # names of the other stack in the cluster are refused too
+        refused.pulumi("config", "set", "--path", key, "elsewhere")
+    operations = refused.plan().operations
+    assert operations.pop("aws:route53/zone:Zone zone-zone") == "read"
+    assert set(operations.values()) == {"create"}
 
 
 WORDS = "e2e: this app does not start"
@@ -88,7 +105,7 @@ WORDS = "e2e: this app does not start"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Crash:
-    """An app that ends as soon as it starts, brought up, and what came after."""
+    """The `up` of an app that exits when it starts, and what came after."""
 
     up: Change
     status_meanwhile: int
@@ -98,14 +115,15 @@ class Crash:
 
 @pytest.fixture(scope="module")
 def crash(stack: Stack, site: Site, tmp_path_factory: pytest.TempPathFactory) -> Crash:
-    """Bring up an app that cannot start, look at the site, and bring up the good one again."""
+    """Deploy an app that cannot start, visit the site, and deploy the good one again."""
     copy = stack.copied(tmp_path_factory.mktemp("crash") / "program")
     edited(
         copy.folder / "app/ejemplo/wsgi.py",
         {"application = ": f'raise RuntimeError("{WORDS}")\napplication = '},
     )
-    # The program waits for minutes before it calls a Deployment failed; the test does not.
-    edited(copy.folder / "infra/workload.py", {"_PROGRESS = 300": "_PROGRESS = 20", "_START = 60": "_START = 10"})
+    # By default a Deployment counts as failed only after minutes: too long for a test.
+    edited(copy.folder / "infra/app/pod.py", {"_PULL = 240": "_PULL = 10"})
+    edited(copy.folder / "Pulumi.local.yaml", {"      path: /healthz": "      path: /healthz\n      startSeconds: 10"})
     try:
         up = copy.change("up", check=False)
         status = site.ask().status
@@ -121,6 +139,7 @@ def test_an_app_that_does_not_start_fails_the_up(crash: Crash) -> None:
 
 def test_the_failure_names_the_pods_reason_and_has_its_last_log_lines(crash: Crash) -> None:
     assert "CrashLoopBackOff" in crash.up.messages or "exit code" in crash.up.messages
+    provoked("containers with unready status", crash.up.messages)
     assert WORDS in crash.up.messages
 
 

@@ -1,4 +1,4 @@
-"""What is killed comes back: one service by the supervisor, all of them by `make up`."""
+"""What is killed is started again: one service by the supervisor, all of them by `make up`."""
 
 import signal
 from collections.abc import Callable, Iterable
@@ -19,7 +19,7 @@ from tests.e2e.waiting import eventually
 pytestmark = pytest.mark.timeout(300, func_only=True)
 
 HEALING = 60
-"""Seconds until a killed service is healthy, and the site answers, again."""
+"""Seconds within which a killed service is healthy, and the site answers, again."""
 
 
 def _state(layout: Layout, name: str) -> State:
@@ -28,7 +28,7 @@ def _state(layout: Layout, name: str) -> State:
 
 
 def _kill_and_await(layout: Layout, name: str) -> None:
-    """Kill the service's process, and wait until another one does its work."""
+    """Kill the service's process, and wait until a new one is healthy."""
     service, before = services(layout)[name], _state(layout, name)
     process = eventually(lambda: process_of(layout, service), within=HEALING)
     process.send_signal(signal.SIGKILL)
@@ -59,7 +59,7 @@ def test_a_killed_service_is_started_again_and_status_says_so(
 def test_what_the_aws_api_forgot_is_made_again_by_the_next_up(
     stack: Stack, layout: Layout, site: Site, times: Times
 ) -> None:
-    """The service `moto` keeps its memory in its process, and loses it with it."""
+    """The service `moto` keeps its data in its process's memory, and a kill loses it."""
     _kill_and_await(layout, "moto")
     assert cloud.aws()["hosted zones"] == []
     done = stack.sandbox("up")

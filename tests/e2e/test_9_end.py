@@ -1,4 +1,4 @@
-"""The end: `destroy` leaves nothing in the cloud, `down` nothing on the host, and both can begin again."""
+"""The end: `destroy` leaves nothing in the cloud, `down` nothing on the host, and `up` works after each."""
 
 import socket
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.timeout(300, func_only=True)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Destroyed:
-    """A `destroy`, and what there was before it."""
+    """A `destroy`, and what was there before it."""
 
     resources: set[str]
     address: str
@@ -62,12 +62,12 @@ def test_nothing_of_it_is_left_in_aws(destroyed: Destroyed) -> None:
         assert left == {what: [] for what in left} | {"network interfaces": [_own_interface()]}
         assert not [group for group in groups if "k8s-elb" in group]
 
-    # The data plane follows the API, like ELB itself: it gives its address back a moment later.
+    # Like ELB itself, the data plane follows the API: it releases its address a moment later.
     eventually(empty, within=10)
 
 
 def _own_interface() -> str:
-    """The network interface of the node."""
+    """Return the ID of the node's network interface."""
     [reservation] = cloud.client("ec2").describe_instances()["Reservations"]
     [instance] = reservation["Instances"]
     [interface] = instance["NetworkInterfaces"]
@@ -104,7 +104,7 @@ def test_a_first_deploy_on_a_warm_sandbox_takes_under_a_minute(
 
 
 def _forget_builds(layout: Layout) -> None:
-    """Take all that was built from the daemon, but not the images of its start: a build begins at the base."""
+    """Remove built images and build cache from the daemon, not the images of its start: a build begins at the base."""
     client = docker.DockerClient(base_url=f"unix://{layout.docker_socket}", timeout=120)
     try:
         for image in client.images.list():

@@ -1,4 +1,4 @@
-"""Other stacks, built on the outputs of this one: the examples, brought up beside the site and taken down again."""
+"""Stacks that use the outputs of this one: the example `uptime`, deployed beside the site and destroyed again."""
 
 import json
 import shutil
@@ -13,23 +13,19 @@ from sandbox.layout import Layout
 from tests.e2e import cloud
 from tests.e2e.site import Site
 from tests.e2e.stack import Done, Stack, edited, packages_of_the_suite
-from tests.e2e.waiting import eventually
 
 pytestmark = pytest.mark.timeout(300, func_only=True)
 
 PARTS = ("constraints.txt", "contract", "examples", "infra", "requirements.txt")
-"""What an example needs of a checkout."""
+"""The parts of a checkout that an example needs."""
 
 SITE = "organization/ejemplo-django/local"
-"""The site's stack, as the examples' files for the embedded cloud name it."""
-
-SECOND_HOST = "second.local.example.test"
-"""The one that is in the second app's file."""
+"""The site's stack, as the examples' stack files for the embedded cloud name it."""
 
 
 @pytest.fixture(scope="module")
 def checkout(layout: Layout, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of what the examples need, so that nothing of them stays in the checkout."""
+    """Copy what the examples need, so that they leave nothing in the checkout."""
     to = tmp_path_factory.mktemp("consumers") / "checkout"
     to.mkdir()
     for part in PARTS:
@@ -43,20 +39,8 @@ def checkout(layout: Layout, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def uptime(stack: Stack, checkout: Path) -> Iterator[Stack]:
-    """The example `uptime`, deployed."""
+    """Deploy the example `uptime`; destroy it at the end."""
     yield from _deployed(stack, checkout / "examples" / "uptime")
-
-
-@pytest.fixture(scope="module")
-def second_app(stack: Stack, checkout: Path) -> Iterator[Stack]:
-    """The example `second-app`, deployed; before it and after it the cloud is the same."""
-    before = cloud.aws(), cloud.cluster(stack)
-    yield from _deployed(stack, checkout / "examples" / "second-app")
-
-    def as_before() -> None:
-        assert (cloud.aws(), cloud.cluster(stack)) == before
-
-    eventually(as_before, within=30)
 
 
 def _deployed(stack: Stack, folder: Path) -> Iterator[Stack]:
@@ -71,7 +55,7 @@ def _deployed(stack: Stack, folder: Path) -> Iterator[Stack]:
 
 
 def _installed(consumer: Stack) -> Stack:
-    """Run `pulumi install` where the suite's own packages are found already: what is installed is the local ones."""
+    """Run `pulumi install` where Python finds the suite's packages already, so that it installs only local ones."""
     packages = packages_of_the_suite(consumer.folder)
     consumer.run("pulumi", "install", "--no-plugins", timeout=600)
     assert list(packages.glob("contract/__init__.py")), "the contract was not installed"
@@ -80,13 +64,13 @@ def _installed(consumer: Stack) -> Stack:
 
 @pytest.fixture
 def health_check(uptime: Stack) -> Any:
-    """The health check, as Route 53 has it."""
+    """Return the health check as Route 53 has it."""
     return cloud.client("route53").get_health_check(HealthCheckId=uptime.outputs()["healthCheckId"])["HealthCheck"]
 
 
 @pytest.fixture
 def alarm(uptime: Stack) -> Any:
-    """The alarm, as CloudWatch has it."""
+    """Return the alarm as CloudWatch has it."""
     [found] = cloud.client("cloudwatch").describe_alarms(AlarmNames=[uptime.outputs()["alarmName"]])["MetricAlarms"]
     return found
 
@@ -111,44 +95,9 @@ def test_the_alarm_watches_the_check_and_tells_the_topic(alarm: Any, health_chec
     assert alarm["AlarmActions"] == alarm["OKActions"] == [uptime.outputs()["topicArn"]] == topics
 
 
-def test_a_second_up_of_a_consumer_changes_nothing(uptime: Stack, second_app: Stack) -> None:
-    for consumer in (uptime, second_app):
-        # The reference to the site's stack, which is read each time, and nothing else.
-        assert set(consumer.plan("--expect-no-changes").operations.values()) == {"read"}
-
-
-def test_the_second_app_answers_over_verified_https_under_its_own_name(second_app: Stack, layout: Layout) -> None:
-    assert second_app.outputs()["url"] == f"https://{SECOND_HOST}/"
-    second = Site(host=SECOND_HOST, ca=layout.ca)
-    # A new balancer is in service within seconds.
-    answer = eventually(second.page, within=30)
-    assert answer.pod.startswith("second-app-")
-
-
-def test_the_site_still_answers_from_its_own_pods(second_app: Stack, site: Site) -> None:
-    assert site.page().pod.startswith("ejemplo-django-")
-
-
-def test_the_second_app_runs_the_image_of_the_site_with_the_registrys_login_of_the_site(
-    second_app: Stack, outputs: dict[str, Any]
-) -> None:
-    spec = second_app.objects("deployment/second-app")["spec"]["template"]["spec"]
-    assert [each["image"] for each in spec["containers"]] == [outputs["image"]]
-    assert spec["imagePullSecrets"] == [{"name": outputs["pullSecret"]}]
-
-
-def test_the_second_app_has_a_balancer_of_its_own(second_app: Stack, outputs: dict[str, Any]) -> None:
-    balancers = {each["DNSName"] for each in cloud.client("elb").describe_load_balancers()["LoadBalancerDescriptions"]}
-    assert balancers == {outputs["hostname"], second_app.outputs()["hostname"]}
-
-
-def test_the_kubeconfig_stays_a_secret_in_the_consumers_state(second_app: Stack, layout: Layout) -> None:
-    lines = layout.kubeconfig.read_text().splitlines()
-    [key] = [line.split(":")[1].strip() for line in lines if "client-key-data" in line]
-    states = [file for file in (layout.root / "stacks").rglob("*.json*") if "second-app" in str(file)]
-    assert states
-    assert [str(file) for file in states if key in file.read_text()] == []
-    assert key not in second_app.pulumi("stack", "export").out
+def test_a_second_up_of_a_consumer_changes_nothing(uptime: Stack) -> None:
+    # Only the reference to the site's stack, which is read each time.
+    assert set(uptime.plan("--expect-no-changes").operations.values()) == {"read"}
 
 
 @pytest.mark.parametrize(
@@ -177,7 +126,7 @@ def test_a_stack_of_another_contract_is_refused_before_anything_changes(
 
 
 def _giving_out(outputs: dict[str, Any], like: Stack, folder: Path) -> Stack:
-    """Bring up a program that gives out these values and does nothing else."""
+    """Deploy a program that has these outputs and does nothing else."""
     folder.mkdir()
     runtime = {"name": "python", "options": {"toolchain": "pip", "virtualenv": str(like.folder / ".venv")}}
     (folder / "Pulumi.yaml").write_text(json.dumps({"name": "another-program", "runtime": runtime}))

@@ -1,4 +1,4 @@
-"""A stack whose registry is ECR: pushed with a password that ends, pulled without a Secret, and all by its rights."""
+"""A stack with ECR: it pushes with a password that expires, pulls without a Secret, and its rights suffice."""
 
 import json
 import re
@@ -22,24 +22,23 @@ pytestmark = pytest.mark.timeout(300, func_only=True)
 
 NAME = "shop"
 KEY = "THE-DEPLOYMENT"
-"""The access key of the stack's own deployments, by which their calls are told from all others."""
+"""The access key of the stack's own deployments, which tells their calls from all others."""
 
 SHORT = 20
-"""Seconds that a password lasts where a test waits for its end."""
+"""Seconds that a password is valid when a test waits for its end."""
 
 
 @pytest.fixture(scope="module")
 def shop(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """The program in a namespace of its own, with ECR; before it and after it the cloud is the same."""
-    before = cloud.aws(), cloud.cluster(stack)
-    made = stack.copied(tmp_path_factory.mktemp("ecr") / "program", name=NAME)
+    """Deploy the program in its own namespace, with ECR. Destroy it, and check that the cloud is as before."""
+    before = cloud.settled(stack)
+    made = stack.beside(tmp_path_factory.mktemp("ecr") / "program", name=NAME)
     file = made.folder / f"Pulumi.{NAME}.yaml"
     settings = yaml.safe_load(file.read_text())
     settings["config"]["ejemplo-django:registry"] = {"driver": "ecr"}
-    settings["config"]["ejemplo-django:namespace"] = NAME
+    settings["config"]["ejemplo-django:namespace"] = {"name": NAME}
     file.write_text(yaml.safe_dump(settings).replace("local.example.test", f"{NAME}.example.test"))
     shop = replace(made, access_key=KEY)
-    shop.kubectl("create", "namespace", NAME)
     shop.run("pulumi", "stack", "select", "--create", NAME)
     try:
         shop.pulumi("preview")
@@ -48,17 +47,16 @@ def shop(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sta
     finally:
         shop.change("destroy")
         shop.pulumi("stack", "rm", "--yes", "--preserve-config")
-        shop.kubectl("delete", "namespace", NAME)
 
     def as_before() -> None:
-        assert (cloud.aws(), cloud.cluster(stack)) == before
+        assert cloud.everything(stack) ^ before == set()
 
     eventually(as_before, within=60)
 
 
 @pytest.fixture(scope="module")
 def image(shop: Stack) -> str:
-    """What runs."""
+    """Return the image that runs."""
     return str(shop.outputs()["image"])
 
 
@@ -73,7 +71,7 @@ def test_the_site_answers_from_an_image_that_no_secret_pulled(shop: Stack, image
     secrets = shop.objects("secrets", f"--namespace={NAME}")["items"]
     assert [each for each in secrets if each["type"] == "kubernetes.io/dockerconfigjson"] == []
     assert shop.outputs()["pullSecret"] == ""
-    # A new balancer is in service within seconds.
+    # A new load balancer is in service within seconds.
     site = Site(host=f"ejemplo-django.{NAME}.example.test", ca=layout.ca)
     assert eventually(site.page, within=30).status == 200
 
@@ -95,7 +93,7 @@ def test_no_password_is_in_the_state_nor_in_what_is_said(shop: Stack) -> None:
 
 
 def _inside(plaintext: str) -> str:
-    """What the sandbox's password says of itself, empty for another secret."""
+    """Return the readable part of the sandbox's password, empty for another secret."""
     text = str(json.loads(json.loads(f'"{plaintext}"'))) if plaintext.startswith('\\"') else plaintext
     try:
         return b64decode(text.partition(".")[0] + "==", altchars=b"-_").decode()
@@ -145,7 +143,7 @@ def test_a_pod_is_started_after_the_password_has_ended(shop: Stack, layout: Layo
 def _pull(shop: Stack, name: str, image: str) -> None:
     """Start a pod that has to ask the registry for the image, even if the node has it."""
     container = {"name": "only", "image": image, "imagePullPolicy": "Always", "command": ["sleep", "600"]}
-    # As a consumer of the output pullSecret writes it, whatever is in it.
+    # As a consumer writes the output pullSecret, even when it is empty.
     spec = {"containers": [container], "imagePullSecrets": [{"name": ""}], "terminationGracePeriodSeconds": 1}
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": NAME}, "spec": spec}
     shop.kubectl("apply", "--filename=-", stdin=json.dumps(pod))
@@ -157,7 +155,7 @@ def test_a_changed_build_wants_a_tag_of_its_own(shop: Stack, image: str) -> None
         file.write('LABEL changed="yes"\n')
     refused = shop.pulumi("preview", check=False)
     assert refused.code != 0
-    assert f"was pushed with it, here {image[-71:]}. Set image.tag to a new version" in refused.said
+    assert f"this one names {image[-71:]}. Set image.tag to a new version" in refused.said
     assert "Set image.tag to a new version" in shop.change("up", check=False).messages
 
     shop.pulumi("config", "set", "--path", "image.tag", "v2")
@@ -181,7 +179,7 @@ def test_the_tag_stays_the_first_images_whoever_pushes(shop: Stack, layout: Layo
     assert "cannot be overwritten because the repository is immutable" in pushed.said
 
 
-# The last one: it takes the stack down, so that its destruction counts among the calls.
+# This test is last: it destroys the stack, so that the calls of `destroy` count too.
 def test_the_policies_allow_every_call_of_the_deployments_and_have_a_use_for_each_statement(
     shop: Stack, layout: Layout
 ) -> None:

@@ -1,4 +1,4 @@
-"""`make up DRIVER=eks`: the same site from a cluster that EKS makes, and who may enter that cluster."""
+"""`make up DRIVER=eks`: the same site on a cluster of EKS, and who has access to that cluster."""
 
 import base64
 import json
@@ -17,11 +17,14 @@ from tests.e2e.site import Site, addresses_of
 from tests.e2e.stack import Done, Stack
 from tests.e2e.waiting import eventually
 
-pytestmark = pytest.mark.timeout(300, func_only=True)
+pytestmark = [
+    pytest.mark.timeout(300, func_only=True),
+    pytest.mark.not_on_eks("the sandbox's EKS has one cluster at a time: the session's"),
+]
 
 NAME = environment.STACKS["eks"]
 CLUSTER, NAMESPACE = "local-eks", "eks"
-"""As Pulumi.local-eks.yaml has them."""
+"""As in Pulumi.local-eks.yaml."""
 
 USER = "sandbox"
 """The access key of the sandbox's own user, who deploys."""
@@ -33,26 +36,26 @@ Credentials = dict[str, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Eks:
-    """The stack with a cluster of EKS', brought up by the command that a user has for it."""
+    """The stack with an EKS cluster, deployed by the command that a user has for it."""
 
     stack: Stack
     site: Site
     done: Done
     asked: list[rights.Call]
-    """What `up` asked of AWS."""
+    """The calls of `up` to AWS."""
     before: dict[str, list[str]]
     kubeconfig: dict[str, Any]
     kubeconfig_file: str
 
     def kubectl(self, *arguments: str, credentials: Credentials | None = None, check: bool = True) -> Done:
-        """What kubectl says with the stack's own kubeconfig, as whoever has these AWS credentials."""
+        """Run kubectl with the stack's own kubeconfig and these AWS credentials."""
         own = [f"{name}={value}" for name, value in (credentials or {}).items()]
         return self.stack.run("env", *own, "kubectl", f"--kubeconfig={self.kubeconfig_file}", *arguments, check=check)
 
 
 @pytest.fixture(scope="module")
 def eks(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Eks]:
-    """Bring it up, and at the end remove the stack and its namespace."""
+    """Deploy it; destroy and remove the stack at the end."""
     before, own = cloud.of_a_cluster(), replace(stack, name=NAME)
     earlier = len(rights.calls(stack.layout, who=USER))
     done = stack.sandbox("up", "--driver", "eks")
@@ -73,13 +76,12 @@ def eks(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Eks]
     )
     own.change("destroy")
     own.pulumi("stack", "rm", "--yes", "--preserve-config")
-    stack.kubectl("delete", "namespace", NAMESPACE)
     stack.run("pulumi", "stack", "select", stack.name)  # `up --driver eks` selected its own
 
 
 @pytest.fixture(scope="module")
 def stranger() -> Iterator[Credentials]:
-    """The credentials of an IAM user whom no cluster knows."""
+    """Create an IAM user without access to any cluster; yield its credentials."""
     iam = cloud.client("iam")
     iam.create_user(UserName="stranger")
     key = iam.create_access_key(UserName="stranger")["AccessKey"]
@@ -151,7 +153,7 @@ def test_an_access_policy_permits_what_it_says_where_it_says(eks: Eks, stranger:
     def refused() -> None:
         assert "Unauthorized" in eks.kubectl("get", "pods", credentials=stranger, check=False).err
 
-    # The API server remembers what a token was worth, and a token is the same for a second.
+    # The API server caches its answer for a token, and all tokens of one second are the same.
     try:
         eventually(admitted, within=10)
         assert may("list", "pods", "--namespace=default") == "no"
@@ -198,7 +200,7 @@ def test_credentials_that_were_taken_away_are_a_clear_error_at_preview(eks: Eks)
 
 @pytest.fixture
 def another_authority(layout: Layout) -> Iterator[str]:
-    """A second authority beside the first, as while the first is being replaced; gives the whole bundle in base64."""
+    """Add a second certificate authority, as during a replacement; yield the whole bundle in base64."""
     before = layout.ca.read_bytes()
     layout.ca.write_bytes(before + trustme.CA(organization_name="the next one").cert_pem.bytes())
     yield base64.b64encode(layout.ca.read_bytes()).decode()
@@ -237,7 +239,7 @@ def test_destroy_leaves_nothing_in_aws_or_in_the_cluster_and_the_policies_allow_
         kinds = "deployments,replicasets,pods,services,secrets,poddisruptionbudgets,rolebindings"
         assert eks.stack.objects(kinds, f"--namespace={NAMESPACE}")["items"] == []
 
-    # AWS's controller takes a moment to delete a balancer's security group, and Kubernetes to end the pods.
+    # AWS's controller takes a moment to delete a load balancer's security group, and Kubernetes to end the pods.
     eventually(gone, within=60)
     left = eks.stack.objects("nodes,clusterroles,clusterrolebindings")["items"]
     assert not [each for each in left if each["metadata"]["name"].startswith("eks:")]

@@ -1,4 +1,4 @@
-"""A cluster that somebody else looks after: what its kubeconfig must be good for, and what becomes of another one."""
+"""A cluster that somebody else manages: what its kubeconfig must allow, and a change to another kubeconfig."""
 
 import base64
 import copy
@@ -30,8 +30,10 @@ pytestmark = pytest.mark.timeout(300, func_only=True)
 
 SPACE, ACCOUNT = "e2e-existing", "deployer"
 DOMAIN = "existing.example.test"
+HOST = f"ejemplo-django.{DOMAIN}"
 NEEDS = Needs(
     namespace=SPACE,
+    makes_namespace=False,
     platform="linux/amd64",
     balancer=BalancerKind.NLB,
     service="ejemplo-django-service",
@@ -46,7 +48,7 @@ RIGHTS = [
 
 
 def grant(stack: Stack, rights: list[tuple[str, str, str]]) -> None:
-    """Let the account do these and nothing else."""
+    """Give the account these rights and no others."""
     rules = [{"apiGroups": [group], "resources": [resource], "verbs": [verb]} for group, resource, verb in rights]
     role = {
         "apiVersion": "rbac.authorization.k8s.io/v1",
@@ -59,7 +61,7 @@ def grant(stack: Stack, rights: list[tuple[str, str, str]]) -> None:
 
 @pytest.fixture(scope="module")
 def account(stack: Stack) -> Iterator[str]:
-    """The kubeconfig of a user who may do in one namespace what the program needs, and nothing anywhere else."""
+    """Create an account with the rights that the program needs in one namespace; yield its kubeconfig."""
     stack.kubectl("create", "namespace", SPACE)
     try:
         stack.kubectl("create", "serviceaccount", ACCOUNT, f"--namespace={SPACE}")
@@ -73,7 +75,7 @@ def account(stack: Stack) -> Iterator[str]:
 
 
 def of_user(layout: Layout, user: dict[str, str], *, server: str = "", ca: bytes = b"") -> str:
-    """The sandbox's kubeconfig with another user, and, if wanted, another address or authority."""
+    """Return the sandbox's kubeconfig with another user, and optionally another address or authority."""
     document = copy.deepcopy(yaml.safe_load(layout.kubeconfig.read_text()))
     document["users"][0]["user"] = user
     cluster = document["clusters"][0]["cluster"]
@@ -85,7 +87,7 @@ def of_user(layout: Layout, user: dict[str, str], *, server: str = "", ca: bytes
 
 
 def certificate(layout: Layout, *, end: datetime.datetime | None = None) -> dict[str, str]:
-    """A certificate of the cluster's authority for its administrator, new each time; kops' are for 18 hours too."""
+    """Issue a new certificate of the cluster's administrator; with an `end` it lasts 18 hours, like those of kops."""
     leaf = pki.authority(layout).issue_cert(
         "admin.sandbox",
         common_name="admin",
@@ -101,7 +103,7 @@ def certificate(layout: Layout, *, end: datetime.datetime | None = None) -> dict
 
 @pytest.fixture(scope="module")
 def other(stack: Stack, account: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A stack of the same program in the account's namespace, behind a network balancer, not brought up."""
+    """Create a stack of the program in the account's namespace, behind a network load balancer; deploy nothing."""
     made = stack.copied(tmp_path_factory.mktemp("existing") / "program", name="existing")
     configure(made, account)
     made.pulumi("stack", "init", "--no-select")
@@ -110,12 +112,12 @@ def other(stack: Stack, account: str, tmp_path_factory: pytest.TempPathFactory) 
 
 
 def configure(stack: Stack, kubeconfig: str, **cluster: object) -> None:
-    """Give the stack its configuration, with the kubeconfig in a file unless `cluster` says otherwise."""
+    """Write the kubeconfig and the stack file, which names the kubeconfig unless there are settings in `cluster`."""
     (stack.folder / "kubeconfig").write_text(kubeconfig)
     document = yaml.safe_load((stack.layout.checkout / "Pulumi.local.yaml").read_text())
     document["config"] |= {
         "ejemplo-django:domain": DOMAIN,
-        "ejemplo-django:namespace": SPACE,
+        "ejemplo-django:namespace": {"name": SPACE, "existing": True},
         "ejemplo-django:cluster": {
             "driver": "existing",
             "name": DOMAIN,
@@ -123,11 +125,13 @@ def configure(stack: Stack, kubeconfig: str, **cluster: object) -> None:
             **(cluster or {"kubeconfigFile": "kubeconfig"}),
         },
     }
+    # Neither a network load balancer nor `balancer: none` sets X-Forwarded-Proto.
+    document["config"]["ejemplo-django:app"]["env"] = {"ALLOWED_HOSTS": f".{DOMAIN}", "ONLY_HTTPS": "True"}
     (stack.folder / f"Pulumi.{stack.name}.yaml").write_text(yaml.safe_dump(document))
 
 
 def refused(stack: Stack) -> str:
-    """What a preview says that fails, for a stack of which nothing is made."""
+    """Run a preview, which must fail; return what it said."""
     preview = stack.pulumi("preview", check=False)
     assert preview.code != 0
     assert "Traceback" not in preview.said
@@ -187,12 +191,12 @@ def test_a_stack_without_such_an_output_is_named_with_the_key(other: Stack, acco
     assert "The stack organization/ejemplo-django/local has no output admin" in said
 
 
-# Brought up, with the rights that are asked for and no other.
+# Deployed with the rights that a preview asks for, and no others.
 
 
 @pytest.fixture(scope="module")
 def up(stack: Stack, other: Stack, account: str) -> Iterator[Change]:
-    """The `up` of the other stack by the account, and in the end what took it down."""
+    """Deploy the other stack as the account; destroy it at the end."""
     grant(stack, RIGHTS)
     configure(other, account)
     before = cloud.aws()
@@ -206,8 +210,8 @@ def up(stack: Stack, other: Stack, account: str) -> Iterator[Change]:
 
 @pytest.fixture
 def nlb(up: Change, layout: Layout) -> Site:
-    """The site behind the network balancer."""
-    return Site(host=f"ejemplo-django.{DOMAIN}", ca=layout.ca)
+    """Return the site behind the network load balancer."""
+    return Site(host=HOST, ca=layout.ca)
 
 
 def test_the_rights_that_are_asked_for_are_enough(up: Change, nlb: Site) -> None:
@@ -229,7 +233,7 @@ def test_a_network_balancer_takes_no_plain_http(nlb: Site) -> None:
 
 
 def pods(stack: Stack) -> set[str]:
-    """Those that are there to stay."""
+    """Return the UIDs of the pods that are not being deleted."""
     found: dict[str, Any] = stack.objects("pods", f"--namespace={SPACE}")
     return {each["metadata"]["uid"] for each in found["items"] if "deletionTimestamp" not in each["metadata"]}
 
@@ -251,7 +255,7 @@ def test_another_certificate_and_address_change_nothing_in_the_cluster(
 
 
 def changed(change: Change) -> dict[str, str]:
-    """The operations, without what becomes of a reference to another stack: it is read, and later discarded."""
+    """Return the operations, without those of stack references, which are read and later discarded."""
     return {
         each: how for each, how in change.operations.items() if not each.startswith("pulumi:pulumi:StackReference ")
     }
@@ -278,18 +282,19 @@ def test_a_kubeconfig_as_an_encrypted_text_is_as_good(up: Change, other: Stack, 
 def test_without_a_balancer_of_awss_the_pods_end_tls_and_take_up_a_renewed_certificate(
     up: Change, stack: Stack, other: Stack, account: str, layout: Layout
 ) -> None:
-    host = f"ejemplo-django.{DOMAIN}"
-    first, renewed = (pki.authority(layout).issue_cert(host) for _ in range(2))
+    first, renewed = (pki.authority(layout).issue_cert(HOST) for _ in range(2))
     stack.kubectl("apply", "--filename=-", stdin=json.dumps(tls_secret(first)))
     configure(other, account, kubeconfigFile="kubeconfig", balancer="none")
     document = yaml.safe_load((other.folder / f"Pulumi.{other.name}.yaml").read_text())
-    document["config"]["ejemplo-django:app"] = {"tlsSecret": "site-tls"}
+    app = document["config"]["ejemplo-django:app"]
+    app["tlsSecret"] = "site-tls"
+    app["env"]["TLS_FOLDER"] = "/tls"
     (other.folder / f"Pulumi.{other.name}.yaml").write_text(yaml.safe_dump(document))
     change = other.change("up")
     services = [operation for label, operation in change.steps if label == "kubernetes:core/v1:Service web-service"]
     assert any("replace" in each for each in services), "a balancer of another kind would be left behind"
     assert cloud.client("elbv2").describe_load_balancers()["LoadBalancers"] == []
-    site = Site(host=host, ca=layout.ca)
+    site = Site(host=HOST, ca=layout.ca)
 
     def serves(leaf: trustme.LeafCert) -> None:
         with closing(site.connect()) as connection:
@@ -309,7 +314,7 @@ def test_without_a_balancer_of_awss_the_pods_end_tls_and_take_up_a_renewed_certi
 
 
 def tls_secret(leaf: trustme.LeafCert) -> dict[str, Any]:
-    """The Secret with the pods' certificate."""
+    """Return the Secret with the pods' certificate."""
     data = {"tls.crt": leaf.cert_chain_pems[0].bytes(), "tls.key": leaf.private_key_pem.bytes()}
     return {
         "apiVersion": "v1",

@@ -1,6 +1,9 @@
-"""A zone that nobody finds: the update ends at once with what to enter, and goes on when it was entered."""
+"""A zone without a delegation: `up` ends at once with the record to enter, and goes on once it is entered."""
 
+import ssl
 from collections.abc import Iterator
+from contextlib import closing
+from functools import partial
 from typing import Any
 
 import dns.resolver
@@ -19,50 +22,48 @@ DOMAIN = f"names.{addresses.PARENT_ZONE}"
 HOST = f"ejemplo-django.{DOMAIN}"
 ANNOTATION = "service.beta.kubernetes.io/aws-load-balancer"
 SECONDS = 30
-"""Within which an update without a delegation ends."""
+"""Within which an `up` without a delegation ends."""
 
 
 @pytest.fixture(scope="module")
 def undelegated(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """Another stack of the program, whose zone nobody delegates; in a namespace of its own."""
-    other = stack.copied(tmp_path_factory.mktemp("names") / "program", name="names")
+    """Create a stack whose zone has no delegation, in its own namespace; destroy it at the end."""
+    other = stack.beside(tmp_path_factory.mktemp("names") / "program", name="names")
     edited(
         other.folder / "Pulumi.names.yaml",
         {
-            "ejemplo-django:domain: local.example.test": f"ejemplo-django:domain: {DOMAIN}",
+            "local.example.test": DOMAIN,
             f"    parentZone: {addresses.PARENT_ZONE}\n": "",
             "stack: local": "stack: names",
         },
     )
-    other.kubectl("create", "namespace", "names")
     try:
         other.pulumi("stack", "init", "--no-select")
-        other.pulumi("config", "set", "namespace", "names")
+        other.pulumi("config", "set", "--path", "namespace.name", "names")
         yield other
     finally:
         other.change("destroy", check=False)
         other.pulumi("stack", "rm", "--yes", "--force", check=False)
-        other.kubectl("delete", "namespace", "names")
         if told():
             enter("DELETE", told())
 
 
 def parent() -> str:
-    """The id of the zone above."""
+    """Return the ID of the parent zone."""
     zones = cloud.client("route53").list_hosted_zones()["HostedZones"]
     [found] = [each["Id"] for each in zones if each["CallerReference"] == addresses.WORLD]
     return str(found)
 
 
 def told() -> list[str]:
-    """What the NS record in the zone above names."""
+    """Return the name servers in the parent zone's NS record, if there is one."""
     records = cloud.client("route53").list_resource_record_sets(HostedZoneId=parent())["ResourceRecordSets"]
     found = [each["ResourceRecords"] for each in records if (each["Name"], each["Type"]) == (f"{DOMAIN}.", "NS")]
     return sorted(value["Value"] for values in found for value in values)
 
 
 def enter(action: str, servers: list[str]) -> None:
-    """Change the NS record in the zone above, as whoever has that zone does."""
+    """Change the NS record in the parent zone, as that zone's owner would."""
     record = {
         "Name": DOMAIN,
         "Type": "NS",
@@ -75,7 +76,7 @@ def enter(action: str, servers: list[str]) -> None:
 
 @pytest.fixture(scope="module")
 def first(undelegated: Stack) -> Change:
-    """The first `up`, without a delegation."""
+    """Run the first `up`, without a delegation."""
     return undelegated.change("up", check=False)
 
 
@@ -91,7 +92,7 @@ def test_the_error_has_the_record_to_enter_the_zone_and_what_to_run_next(first: 
     for each in servers:
         assert f"{DOMAIN}. 300 IN NS {each}." in first.messages
     assert f"in the zone {addresses.PARENT_ZONE}" in first.messages
-    assert "`pulumi up`" in first.messages
+    assert "`pulumi up --refresh`" in first.messages
 
 
 def test_the_zone_is_there_and_nothing_waited_for_the_world(first: Change, undelegated: Stack) -> None:
@@ -116,7 +117,7 @@ def test_a_delegation_to_another_zone_of_the_same_name_is_told(first: Change, un
     try:
         enter("CREATE", theirs)
         up = undelegated.change("up", check=False)
-        # The resolver goes where the zone above sends it.
+        # The resolver follows the parent zone.
         seen = sorted(str(each).rstrip(".") for each in resolver().resolve(DOMAIN, "NS"))
     finally:
         enter("DELETE", theirs)
@@ -136,6 +137,27 @@ def test_once_it_is_entered_up_goes_on_to_the_site(first: Change, undelegated: S
     assert undelegated.plan("--expect-no-changes").steps == []
 
 
+def _names_both(site: Site) -> None:
+    with closing(site.connect()) as connection:
+        assert isinstance(connection.sock, ssl.SSLSocket)
+        certificate = connection.sock.getpeercert() or {}
+    assert set(certificate["subjectAltName"]) == {("DNS", HOST), ("DNS", DOMAIN)}
+
+
+def test_another_host_is_served_by_one_certificate_and_the_first_keeps_its_records(undelegated: Stack) -> None:
+    for number, host in enumerate((HOST, DOMAIN)):
+        undelegated.pulumi("config", "set", "--path", f"hosts[{number}]", host)
+    operations = undelegated.change("up").operations
+    records = {label: how for label, how in operations.items() if label.startswith("aws:route53/record:Record ")}
+    assert records == {f"aws:route53/record:Record web-{kind}-{DOMAIN}": "create" for kind in ("proof", "record")}
+    sites = [Site(host=host, ca=undelegated.layout.ca) for host in (HOST, DOMAIN)]
+    for site in sites:
+        # The load balancer's controller passes the new certificate on after the `up`.
+        eventually(partial(_names_both, site), within=30)
+        assert eventually(site.page, within=30).status == 200
+    assert undelegated.outputs()["url"] == f"https://{HOST}/"
+
+
 def test_a_delegation_that_went_is_found_by_refresh_and_told_by_the_next_up(undelegated: Stack) -> None:
     servers = told()
     enter("DELETE", servers)
@@ -153,10 +175,12 @@ def test_a_delegation_that_went_is_found_by_refresh_and_told_by_the_next_up(unde
 
 @pytest.fixture
 def certificate(undelegated: Stack) -> Iterator[str]:
-    """A certificate for all hosts of the zone, requested and proved by somebody else."""
+    """Request and validate a certificate for all hosts of the zone, as somebody else; delete it at the end."""
     acm, route53, zone = cloud.client("acm"), cloud.client("route53"), undelegated.outputs()["zoneId"]
-    arn = acm.request_certificate(DomainName=f"*.{DOMAIN}", ValidationMethod="DNS")["CertificateArn"]
-    [option] = acm.describe_certificate(CertificateArn=arn)["Certificate"]["DomainValidationOptions"]
+    names = {"DomainName": f"*.{DOMAIN}", "SubjectAlternativeNames": [DOMAIN]}
+    arn = acm.request_certificate(**names, ValidationMethod="DNS")["CertificateArn"]
+    # The same record validates both.
+    [option, _] = acm.describe_certificate(CertificateArn=arn)["Certificate"]["DomainValidationOptions"]
     proof = option["ResourceRecord"]
     record = {
         "Name": proof["Name"],

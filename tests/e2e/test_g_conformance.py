@@ -1,17 +1,16 @@
-"""The conformance suite on the sandbox: the same tests as on loopback, with the Kubernetes that the site runs on."""
+"""The conformance suite for the driver that needs the whole sandbox, eks: the same tests as on loopback."""
 
 import pytest
 
 from tests.conformance.test_drivers import Driver
 from tests.e2e.conformance_eks import eks
-from tests.e2e.conformance_existing import existing
 
-pytestmark = [pytest.mark.timeout(300, func_only=True), pytest.mark.usefixtures("stack")]
+pytestmark = [
+    pytest.mark.timeout(300, func_only=True),
+    pytest.mark.usefixtures("stack"),
+    pytest.mark.not_on_eks("the sandbox's EKS has one cluster at a time: the session's"),
+]
 
 
 class TestEks(Driver):
     make = staticmethod(eks)
-
-
-class TestExisting(Driver):
-    make = staticmethod(existing)

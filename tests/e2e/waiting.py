@@ -1,4 +1,4 @@
-"""Waiting for what comes about by itself."""
+"""Wait for what happens by itself."""
 
 import http.client
 import time
@@ -11,11 +11,11 @@ import psutil
 T = TypeVar("T")
 
 PAUSE = 0.2
-"""Seconds between two looks."""
+"""Seconds between two attempts."""
 
 
 def eventually(look: Callable[[], T], *, within: float) -> T:
-    """What `look` gives once it raises nothing; its last error if that takes longer than `within` seconds."""
+    """Call `look` until it succeeds, and return its result. Raises its last error after `within` seconds."""
     deadline = time.monotonic() + within
     while True:
         try:

@@ -1,10 +1,10 @@
-"""What goes on meanwhile: visitors who keep asking, and the process list as anybody could read it."""
+"""Watch while a test runs: visitors who keep sending requests, and the process list as any user reads it."""
 
 import http.client
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,12 +13,12 @@ import dns.exception
 from tests.e2e.site import Answer, Site, ask
 
 PACE = 0.05
-"""Seconds between two requests of one visitor, and between two looks at the process list."""
+"""Seconds between two requests of a visitor, and between two reads of the process list."""
 
 
 @contextmanager
 def meanwhile(*bodies: Callable[[], None]) -> Iterator[None]:
-    """Call each of the functions again and again, each in a thread of its own, until the block ends."""
+    """Call each function again and again in its own thread, until the block ends."""
     over = threading.Event()
 
     def repeat(body: Callable[[], None]) -> None:
@@ -38,7 +38,7 @@ def meanwhile(*bodies: Callable[[], None]) -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Visits:
-    """What visitors met with; `failures` are all that was not an answer with 200."""
+    """The results of visits; `failures` has everything but answers with status 200."""
 
     pods: set[str] = field(default_factory=set)
     failures: list[str] = field(default_factory=list)
@@ -46,7 +46,7 @@ class Visits:
     """How long each answer took, in seconds."""
 
     def count(self, get: Callable[[], Answer], *, who: str) -> None:
-        """Make one request and write down what came of it."""
+        """Make one request and record its result."""
         began = time.monotonic()
         try:
             answer = get()
@@ -62,21 +62,29 @@ class Visits:
 
 @contextmanager
 def visited(site: Site) -> Iterator[Visits]:
-    """Have the site visited: once and again on new connections, and over one that is kept open."""
-    visits = Visits()
-    with (
-        closing(site.connect()) as kept,
-        meanwhile(
+    """Visit the site until the block ends: on a new connection each time, and over one that is kept open."""
+    visits, kept = Visits(), site.connect()
+
+    def go_on() -> Answer:
+        nonlocal kept
+        # A load balancer may close the connection with an answer, as one does when its configuration changes.
+        if kept.sock is None:
+            kept = site.connect()
+        return ask(kept, "/")
+
+    try:
+        with meanwhile(
             lambda: visits.count(site.ask, who="a new connection"),
-            lambda: visits.count(lambda: ask(kept, "/"), who="a kept connection"),
-        ),
-    ):
-        yield visits
+            lambda: visits.count(go_on, who="a kept connection"),
+        ):
+            yield visits
+    finally:
+        kept.close()
 
 
 @contextmanager
 def process_list() -> Iterator[set[str]]:
-    """Every command line that is seen in /proc while the block runs."""
+    """Collect every command line that is seen in /proc while the block runs."""
     seen: set[str] = set()
 
     def look() -> None:

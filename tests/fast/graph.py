@@ -1,4 +1,4 @@
-"""The recorder, and what the tests of the program do with it."""
+"""Helpers for configurations, for the tests of the settings and of the graph."""
 
 import copy
 from collections.abc import Mapping
@@ -7,55 +7,15 @@ from typing import Any
 from infra.settings import schema
 from infra.settings.problems import Problem, RefusedError
 from infra.settings.stack import read
-from tests.example import (
-    CERTIFICATE,
-    DIGEST,
-    ECR,
-    ECR_PASSWORD,
-    ELB,
-    KUBECONFIG,
-    MADE_KEY,
-    NAME_SERVERS,
-    PASSWORD,
-    Inputs,
-    settings,
-)
-from tests.recorder import PROJECT, ROOT, UNKNOWN, Declared, Graph, Secret, declare, plain, run, texts
-
-__all__ = [
-    "ABSENT",
-    "CERTIFICATE",
-    "DIGEST",
-    "ECR",
-    "ECR_PASSWORD",
-    "ELB",
-    "KUBECONFIG",
-    "MADE_KEY",
-    "NAME_SERVERS",
-    "PASSWORD",
-    "PROJECT",
-    "ROOT",
-    "UNKNOWN",
-    "Declared",
-    "Graph",
-    "Inputs",
-    "Secret",
-    "changed",
-    "declare",
-    "plain",
-    "refused",
-    "run",
-    "settings",
-    "texts",
-]
-
+from tests.example import Inputs
+from tests.recorder import PROJECT
 
 ABSENT = object()
-"""As the value of a change: take the key away."""
+"""As the value of a change: remove the key."""
 
 
 def refused(config: Inputs, *secure: str, stack: str = f"{PROJECT}/test") -> tuple[Problem, ...]:
-    """What is wrong with a configuration, of which the values at these paths are encrypted."""
+    """Return what is wrong with a configuration; the values at the paths in `secure` are encrypted."""
     try:
         read(config, encrypted=lambda place: schema.path(place) in secure, stack=stack)
     except RefusedError as error:
@@ -64,7 +24,7 @@ def refused(config: Inputs, *secure: str, stack: str = f"{PROJECT}/test") -> tup
 
 
 def changed(config: Inputs, changes: Mapping[str, Any]) -> Inputs:
-    """A copy of the configuration with other values; the changes are by path, such as `app.port`."""
+    """Return a copy of the configuration with changes by path, such as `app.port`."""
     config = copy.deepcopy(config)
     for path, value in changes.items():
         *parents, key = path.split(".", maxsplit=1) if "." in path else [path]

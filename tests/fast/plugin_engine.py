@@ -1,4 +1,4 @@
-"""The engine's side of the stand-in for docker: it starts the plugin's process and speaks its protocol."""
+"""The engine's side of the stand-in for the docker plugin: starts its process and speaks its protocol."""
 
 import os
 import re
@@ -24,7 +24,7 @@ IMAGE = "docker:index/image:Image"
 
 
 def secret(value: Any) -> dict[str, Any]:
-    """A secret as it looks on the wire."""
+    """Return a secret in the format of the protocol."""
     return {rpc._special_sig_key: rpc._special_secret_sig, "value": value}
 
 
@@ -39,7 +39,7 @@ def unpacked(message: struct_pb2.Struct) -> dict[str, Any]:
 
 
 def plain(value: Any) -> Any:
-    """The value as the engine sends it to a plugin that does not accept secrets."""
+    """Return the value as the engine sends it to a plugin that does not accept secrets."""
     if rpc.is_rpc_secret(value):
         return plain(rpc.unwrap_rpc_secret(value))
     return {name: plain(each) for name, each in value.items()} if isinstance(value, dict) else value
@@ -55,7 +55,7 @@ class RefusedError(Exception):
 
 @dataclass
 class Log(engine_pb2_grpc.EngineServicer):
-    """What the plugin had to say, beside which resource."""
+    """The plugin's log entries, each with its resource."""
 
     entries: list[Any] = field(default_factory=list)
     changed: threading.Condition = field(default_factory=threading.Condition)
@@ -67,7 +67,7 @@ class Log(engine_pb2_grpc.EngineServicer):
         return empty_pb2.Empty()
 
     def until(self, pattern: str) -> Any:
-        """Wait for the first entry whose message has the pattern in it."""
+        """Wait for the first entry whose message matches the pattern anywhere, and return it."""
 
         def found() -> Any:
             return next((each for each in self.entries if re.search(pattern, each.message)), None)
@@ -95,7 +95,7 @@ class Plugin:
         return unpacked(self.creation(inputs, preview=preview).result().properties)
 
     def creation(self, inputs: dict[str, Any], *, preview: bool = False) -> Any:
-        """A create that goes on."""
+        """Start a create, and return its future."""
         checked = packed(plain(self.check(inputs)))
         return self.stub.Create.future(pb.CreateRequest(urn=urn(IMAGE), properties=checked, preview=preview))
 
@@ -104,7 +104,7 @@ class Plugin:
         return unpacked(self.stub.Update(pb.UpdateRequest(urn=urn(IMAGE), old_inputs=olds, news=news)).properties)
 
     def changes(self, old: dict[str, Any], inputs: dict[str, Any], *, ignore: tuple[str, ...] = ()) -> dict[str, str]:
-        """The paths in which checked inputs differ from others, each with the kind of its difference."""
+        """Return the kind of each difference between old inputs, already checked, and new ones, by its path."""
         olds, news = (packed(plain(each)) for each in (old, self.check(inputs)))
         answer = self.stub.Diff(pb.DiffRequest(urn=urn(IMAGE), old_inputs=olds, news=news, ignoreChanges=ignore))
         assert not answer.replaces
@@ -114,7 +114,7 @@ class Plugin:
 
 @contextmanager
 def plugin(**variables: str) -> Iterator[Plugin]:
-    """Start the stand-in as the engine does, with more environment; interrupted, it must leave quietly."""
+    """Start the stand-in as the engine does, with extra variables. On SIGINT it must exit without output."""
     log, server = Log(), grpc.server(ThreadPoolExecutor())
     engine_pb2_grpc.add_EngineServicer_to_server(log, server)
     address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"

@@ -1,18 +1,18 @@
-"""The diagram in README.md: the nouns of __main__.py, and what each takes from another."""
+"""The diagram in README.md: the nouns of __main__.py, and which of them use which."""
 
 import ast
 import re
 
 from tests.documents import blocks
-from tests.fast.graph import ROOT
+from tests.recorder import ROOT
 
 Edges = set[tuple[str, str]]
 LEFT_OUT = {"settings", "Outputs"}
-"""What every noun has something of, and what has something of every noun."""
+"""Every noun uses the settings, and the outputs use every noun."""
 
 
 def declared() -> Edges:
-    """From a variable of the program to each that is made from it; what is in no variable is called by its class."""
+    """Return the edges from each variable of the program to those made from it; a noun in no variable has its class."""
     made: dict[str, set[str]] = {}
     for statement in ast.parse((ROOT / "__main__.py").read_text(encoding="utf-8")).body:
         if not isinstance(statement, ast.Assign | ast.Expr) or not isinstance(
@@ -24,8 +24,8 @@ def declared() -> Edges:
             made[statement.targets[0].id] = used
         elif isinstance(call := statement.value, ast.Call) and isinstance(call.func, ast.Name):
             made[call.func.id] = used
-    # Options stand for what is in them: they say where a noun lives, and what it waits for.
-    options = {name for name in made if name.startswith("in_")}
+    # Replace options by the nouns in them: they say where a noun lives, and what it waits for.
+    options = {name for name in made if name.startswith(("in_", "after_"))}
     for name in made:
         while found := made[name] & options:
             made[name] = made[name] - found | {each for option in found for each in made[option]}
@@ -33,7 +33,7 @@ def declared() -> Edges:
 
 
 def thinned(edges: Edges) -> Edges:
-    """Without the edges that follow from others, which make a thicket."""
+    """Return the edges without those that follow from others: they would clutter the diagram."""
 
     def beyond(start: str) -> set[str]:
         near = {target for source, target in edges if source == start}

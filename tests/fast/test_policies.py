@@ -1,4 +1,4 @@
-"""The rights in AWS: what each policy may do, its reasons on docs/clusters.md, and the program that makes the roles."""
+"""The rights in AWS: what each policy allows, its reasons in docs/ci.md, and the program that makes the roles."""
 
 import json
 import re
@@ -15,7 +15,7 @@ from tests import recorder
 from tests.recorder import ROOT, Graph
 
 FOLDER = ROOT / "ops" / "policies"
-PAGE = (ROOT / "docs" / "clusters.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "ci.md").read_text(encoding="utf-8")
 DEPLOY = [FOLDER / f"{part}.json" for part in ("deploy", "deploy-ecr", "deploy-kops", "deploy-eks")]
 STORE = "clusters.dev.example.com"
 
@@ -34,7 +34,7 @@ def test_of_all_that_the_services_can_do_the_preview_may_do_nothing_but_read() -
     assert {"route53:GetHostedZone", "s3:GetBucketPolicy", "acm:DescribeCertificate"} <= allowed
     reading = ("Get", "List", "Describe", "Decrypt")
     assert [each for each in allowed if not each.split(":")[1].startswith(reading)] == []
-    # A password of ECR is worth what its owner may do there, so that this one neither pulls nor pushes.
+    # An ECR password carries the rights of its owner, so this one can neither pull nor push.
     assert not {"ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer", "ecr:PutImage"} & allowed
     assert may("s3:GetObject", "arn:aws:s3:::acme-pulumi-state/.pulumi/stacks/dev.json")
     assert not may("s3:GetObject", f"arn:aws:s3:::{STORE}/key")
@@ -65,7 +65,7 @@ def test_no_deployment_can_give_itself_more_rights(file: Path) -> None:
 
 @pytest.fixture(scope="module")
 def made() -> Graph:
-    """What ops/bootstrap declares. No provider runs it here: the embedded one lacks two of its types."""
+    """Record what ops/bootstrap declares. No provider runs it: the embedded one lacks two of its types."""
     stacks = {
         "dev": {"domain": "dev.example.com", "driver": "kops", "cluster": "useast1.dev.example.com"},
         "prod": {"domain": "prod.example.com", "driver": "eks", "cluster": "prod", "repository": "prod/site"},
@@ -73,7 +73,7 @@ def made() -> Graph:
     github = {"owner": "acme", "ownerId": "11", "repository": "site", "repositoryId": "22"}
     given = {"name": "acme", "account": "000000000000", "region": "us-east-1", "github": github, "stacks": stacks}
     name = "ejemplo-django-bootstrap"
-    values = {f"{name}:{key}": each if isinstance(each, str) else json.dumps(each) for key, each in given.items()}
+    values = {f"{name}:{key}": each for key, each in given.items()}
     program = str(ROOT / "ops" / "bootstrap" / "__main__.py")
     return recorder.record(lambda: runpy.run_path(program), values=values, preview=True, project=name)
 
@@ -95,7 +95,7 @@ def test_each_role_has_its_policies_with_every_word_replaced_and_none_is_too_lon
     }
     for each in policies.values():
         text = json.dumps(each, separators=(",", ":"))
-        # Without white space a managed policy may have 6144 characters (IAM and STS quotas).
+        # A managed policy may have 6144 characters, not counting white space (IAM and STS quotas).
         assert len(text) <= 6144
         assert not re.search(r"\b(ACCOUNT|REGION|DOMAIN|CLUSTER|REPOSITORY|BOUNDARY|STACK)\b", text)
     [bounded] = [

@@ -7,15 +7,25 @@ import urllib.parse
 from typing import Any
 
 import pytest
+import yaml
 from ejemplo import environment
 
+from infra.app.environment import looks_secret
 from infra.key import _RandomKeyProvider
-from tests.fast.graph import MADE_KEY, PASSWORD, ROOT, Graph, Inputs, changed, declare, texts
+from tests.example import AWS_SECRET, MADE_KEY, PASSWORD, Inputs
+from tests.fast.graph import changed
+from tests.recorder import ROOT, Graph, declare, texts
 
-KEPT = {"Zone": "forceDestroy", "Bucket": "forceDestroy", "Repository": "forceDelete"}
-"""What AWS keeps while something is in it, by its type, with the input by which it goes all the same."""
+KEPT = {
+    "Zone": "forceDestroy",
+    "Bucket": "forceDestroy",
+    "Repository": "forceDelete",
+    "Namespace": "",
+    "RandomKey": "",
+}
+"""The protected types, each with the input that lets AWS delete it with its contents; empty where there is none."""
 
-GIVEN_KEY = "a-key-of-the-operator-0123456789-0123456789-0123456789"
+TOKEN = "a-token-of-the-operator-0123456789"  # not a real token
 
 
 @pytest.fixture
@@ -54,15 +64,21 @@ def test_the_state_bucket_refuses_plain_http_to_anyone_for_anything(graph: Graph
     assert sorted(statement["Resource"]) == [arn, f"{arn}/*"]
 
 
+def test_two_apps_in_a_zone_that_is_there_have_no_bucket_in_common(config: Inputs) -> None:
+    shared = changed(config, {"zone.existing": True, "domain": "example.com", "hosts": ["example.com"]})
+    buckets = {declare(changed(shared, {"app.name": name})).one("Bucket").inputs["bucket"] for name in ("shop", "blog")}
+    assert buckets == {"clusters.shop.example.com", "clusters.blog.example.com"}
+
+
 @pytest.mark.parametrize(("type_", "with_all"), [*KEPT.items()])
 def test_what_cannot_be_made_again_is_protected_unless_the_stack_says_otherwise(
     config: Inputs, type_: str, with_all: str
 ) -> None:
-    config = config | {"registry": {"driver": "ecr"}}
+    config = changed(config, {"registry": {"driver": "ecr"}, "namespace.name": "shop", "app.randomSecrets": {"A": 50}})
     kept = declare(config).one(type_)
-    assert (kept.protect, kept.inputs[with_all]) == (True, False)
+    assert (kept.protect, kept.inputs.get(with_all, False)) == (True, False)
     loose = declare(changed(config, {"protect": False})).one(type_)
-    assert (loose.protect, loose.inputs[with_all]) == (False, True)
+    assert (loose.protect, loose.inputs.get(with_all, True)) == (False, True)
 
 
 def test_no_image_that_has_a_tag_expires_and_no_tag_leaves_its_image(config: Inputs) -> None:
@@ -75,13 +91,12 @@ def test_no_image_that_has_a_tag_expires_and_no_tag_leaves_its_image(config: Inp
 
 
 @pytest.mark.parametrize("preview", [False, True])
-@pytest.mark.parametrize("given", [False, True])
-def test_a_secret_is_only_ever_handed_over_as_a_secret(config: Inputs, preview: bool, given: bool) -> None:
-    if given:
-        config = changed(config, {"app.secretKey": GIVEN_KEY})
-    graph = declare(config, encrypted=("app",) if given else (), preview=preview)
+def test_a_secret_is_only_ever_handed_over_as_a_secret(config: Inputs, preview: bool) -> None:
+    arn = "arn:aws:secretsmanager:us-east-1:000000000000:secret:a-1b2c3d"
+    config = changed(config, {"app.secrets": {"TOKEN": TOKEN}, "app.awsSecrets": {"A": arn}})
+    graph = declare(config, encrypted=("app",), preview=preview)
     login = base64.b64encode(f"ci:{PASSWORD}".encode()).decode()
-    secrets = [PASSWORD, login, "kubeconfig-token", GIVEN_KEY if given else MADE_KEY]
+    secrets = [PASSWORD, login, "kubeconfig-token", TOKEN, MADE_KEY, AWS_SECRET]
     seen = set()
     for value in [each.inputs for each in graph.declared] + list(graph.exports.values()):
         for text, is_secret in texts(value):
@@ -90,8 +105,31 @@ def test_a_secret_is_only_ever_handed_over_as_a_secret(config: Inputs, preview: 
                     if form in text:
                         assert is_secret, "a secret in plain text"
                         seen.add(secret)
-    # A made key is not known before the up.
-    assert seen == set(secrets) - ({MADE_KEY} if preview else set())
+    # Generated and read values are unknown before the first `up`, and so is everything in one Secret with them.
+    assert seen == set(secrets) - ({MADE_KEY, AWS_SECRET, TOKEN} if preview else set())
+
+
+@pytest.mark.parametrize(
+    ("variable", "text", "secret"),
+    [
+        ("STRIPE_KEY", "", True),
+        ("GITHUB_TOKEN", "", True),
+        ("DB_PASSWORD", "", True),
+        ("DATABASE_URL", "postgres://shop:hunter2@db/shop", True),
+        ("DATABASE_URL", "postgres://shop@db/shop", False),
+        ("KEYCLOAK_URL", "https://login.example.com/a:b@c", False),
+        ("MONKEYS", "3", False),
+    ],
+)
+def test_a_plain_variable_that_looks_secret_is_told_from_others(variable: str, text: str, secret: bool) -> None:
+    assert looks_secret(variable, text) is secret
+
+
+def test_a_plain_variable_that_looks_secret_is_warned_of(config: Inputs, caplog: pytest.LogCaptureFixture) -> None:
+    declare(changed(config, {"app.env": {"API_KEY": TOKEN, "PORT": "1"}}))
+    (warning,) = (each.getMessage() for each in caplog.records if each.levelname == "WARNING")
+    assert warning.startswith("app.env.API_KEY ")
+    assert TOKEN not in warning
 
 
 def test_the_made_key_is_kept_as_a_secret(graph: Graph) -> None:
@@ -100,39 +138,20 @@ def test_the_made_key_is_kept_as_a_secret(graph: Graph) -> None:
 
 def test_a_key_is_made_once_long_and_never_the_same() -> None:
     provider = _RandomKeyProvider()
-    made: list[Any] = [provider.create({}).outs for _ in range(2)]
+    made: list[Any] = [provider.create({"length": 64}).outs for _ in range(2)]
     first, second = (each["value"] for each in made)
     assert first != second
-    assert min(len(first), len(second)) >= 50
-    # Whatever the SDK makes of the provider tomorrow, the key stays.
+    assert (len(first), len(second)) == (64, 64)
+    # The key stays even if the SDK serializes the provider differently.
     assert provider.diff("id", {"value": first, "__provider": "a"}, {"__provider": "b"}).changes is False
 
 
-def test_the_app_understands_the_environment_that_the_pods_give_it(container: Inputs) -> None:
-    variables = {each["name"]: each.get("value", "given-by-the-cluster") for each in container["env"]}
-    read = environment.read(variables)
-    assert read.debug is False
-    assert read.behind_tls_balancer is True
-    assert read.allowed_hosts == ["ejemplo-django.dev.example.com"]
-    assert read.version == "v1"
-    assert {each["name"] for each in container["env"] if "valueFrom" in each} == {"POD_NAME", "SECRET_KEY"}
-
-
-def test_the_app_listens_where_the_pods_are_asked(config: Inputs, monkeypatch: pytest.MonkeyPatch) -> None:
-    deployment = declare(changed(config, {"app.port": 8123})).one("Deployment").inputs["spec"]
-    (container,) = deployment["template"]["spec"]["containers"]
-    port = next(each["value"] for each in container["env"] if each["name"] == "PORT")
-    monkeypatch.setenv("PORT", port)
-    gunicorn = runpy.run_path(str(ROOT / "app" / "gunicorn.conf.py"))
-    assert gunicorn["bind"] == "0.0.0.0:8123"  # inside a container
-    assert container["ports"][0]["containerPort"] == 8123
-
-
-def test_debug_reaches_the_app_only_when_it_is_asked_for(config: Inputs) -> None:
-    deployment = declare(changed(config, {"app.debug": True})).one("Deployment").inputs["spec"]
-    (container,) = deployment["template"]["spec"]["containers"]
-    variables = {each["name"]: each.get("value", "given-by-the-cluster") for each in container["env"]}
-    assert environment.read(variables).debug is True
+def test_the_sample_understands_the_variables_of_its_own_stack_files() -> None:
+    for file in (*ROOT.glob("Pulumi.*.yaml"), *(ROOT / "examples" / "stacks").glob("*.yaml")):
+        settings = yaml.safe_load(file.read_text())["config"]["ejemplo-django:app"]
+        read = environment.read(settings["env"] | dict.fromkeys(settings["randomSecrets"], "given-by-the-cluster"))
+        assert (read.debug, read.behind_tls_balancer) == (False, True)
+        assert len(read.allowed_hosts) == 1
 
 
 def test_the_probes_ask_for_a_host_that_the_app_answers_to(container: Inputs) -> None:
@@ -174,13 +193,15 @@ def test_a_drain_takes_one_pod_at_a_time(graph: Graph, deployment: Inputs) -> No
 def test_a_pod_can_do_no_more_than_serve(deployment: Inputs, container: Inputs) -> None:
     pod = deployment["template"]["spec"]
     assert pod["automountServiceAccountToken"] is False
-    assert pod["securityContext"] == {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
+    assert pod["enableServiceLinks"] is False
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
     assert container["securityContext"] == {
         "allowPrivilegeEscalation": False,
         "capabilities": {"drop": ["ALL"]},
         "readOnlyRootFilesystem": True,
     }
-    # The one place to write, which goes with the pod.
+    # The only writable place; it is deleted with the pod.
     assert [each["mountPath"] for each in container["volumeMounts"]] == ["/tmp"]  # noqa: S108  # the pod's
     assert [each.keys() for each in pod["volumes"]] == [{"name", "emptyDir"}]
 

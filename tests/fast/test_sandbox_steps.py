@@ -1,4 +1,4 @@
-"""The start: nothing begins before what it needs, a failure ends it at once, and what goes on is told meanwhile."""
+"""The start: a step waits for those that it needs, a failure ends it at once, and the progress is reported."""
 
 import io
 import threading
@@ -12,91 +12,52 @@ from sandbox.machine.steps import Step, run
 from sandbox.progress import lines, reporting
 
 
-class Told:
-    """What a report was told, in order."""
-
-    def __init__(self) -> None:
-        self.told: list[tuple[str, str]] = []
-
-    def started(self, name: str) -> None:
-        self.told.append((name, "started"))
-
-    def advanced(self, name: str, what: str, done: int, total: int) -> None:
-        self.told.append((name, what))
-
-    def finished(self, name: str) -> None:
-        self.told.append((name, "finished"))
-
-    def failed(self, name: str) -> None:
-        self.told.append((name, "failed"))
-
-
-def nothing() -> None:
-    pass
-
-
-def fail() -> None:
-    raise OSError("etcd is full")
-
-
-def test_a_step_runs_only_after_everything_it_needs() -> None:
+def test_a_step_runs_after_all_that_it_needs_and_beside_what_it_does_not() -> None:
     done: list[str] = []
-    needs = {"kubelet": ("apiserver", "containerd"), "apiserver": ("etcd",), "etcd": (), "containerd": ()}
-
-    run({name: Step(needs=before, run=partial(done.append, name)) for name, before in needs.items()}, Told(), nothing)
-
-    assert sorted(done) == sorted(needs)
-    assert all(done.index(before) < done.index(name) for name in needs for before in needs[name])
-
-
-def test_steps_that_do_not_need_each_other_run_side_by_side() -> None:
     meeting = threading.Barrier(2, timeout=5)
 
-    run({name: Step(needs=(), run=meeting.wait) for name in ("etcd", "moto")}, Told(), nothing)
+    def first() -> None:
+        meeting.wait()
+        done.append("first")
 
-
-def test_a_step_is_announced_before_it_runs() -> None:
-    told = Told()
-    seen: list[tuple[str, str]] = []
-
-    run({"etcd": Step(needs=(), run=lambda: seen.extend(told.told))}, told, nothing)
-
-    assert seen == [("etcd", "started")]
-    assert told.told == [("etcd", "started"), ("etcd", "finished")]
-
-
-def test_what_needs_a_failed_step_never_runs_and_the_failure_is_told() -> None:
-    ran: list[str] = []
     steps = {
-        "etcd": Step(needs=(), run=fail),
-        "apiserver": Step(needs=("etcd",), run=partial(ran.append, "apiserver")),
+        "kubelet": Step(needs=("apiserver", "containerd"), run=partial(done.append, "last")),
+        "apiserver": Step(needs=("etcd",), run=partial(done.append, "second")),
+        "etcd": Step(needs=(), run=first),
+        "containerd": Step(needs=(), run=first),
     }
-    told = Told()
+    with lines(lambda _: None) as report:
+        run(steps, report, stop=meeting.abort)
 
-    with pytest.raises(OSError, match="etcd is full"):
-        run(steps, told, nothing)
-    assert not ran
-    assert told.told[-1] == ("etcd", "failed")
+    assert sorted(done) == ["first", "first", "last", "second"]
+    assert done[-1] == "last"
 
 
-def test_the_first_failure_ends_the_steps_that_still_run() -> None:
+def test_the_first_failure_is_told_ends_what_still_runs_and_nothing_begins_that_needs_it() -> None:
     stopping, ended = threading.Event(), threading.Event()
     waiting = threading.Barrier(2, timeout=5)
+    said: list[str] = []
 
     def build() -> None:
         waiting.wait()
         stopping.wait()
         ended.set()
 
-    def fail_meanwhile() -> None:
+    def fail() -> None:
         waiting.wait()
-        fail()
+        raise OSError("etcd is full")
 
-    steps = {"tool kubernetes": Step(needs=(), run=build), "etcd": Step(needs=(), run=fail_meanwhile)}
+    steps = {
+        "tool kubernetes": Step(needs=(), run=build),
+        "etcd": Step(needs=(), run=fail),
+        "apiserver": Step(needs=("etcd",), run=partial(pytest.fail, "it needs etcd")),
+    }
+    with lines(said.append) as report, pytest.raises(OSError, match="etcd is full"):
+        run(steps, report, stop=stopping.set)
 
-    with pytest.raises(OSError, match="etcd is full"):
-        run(steps, Told(), stopping.set)
     assert ended.is_set()
+    assert [each.partition(" after")[0] for each in said if "failed" in each] == ["etcd: failed"]
+    assert not [each for each in said if "apiserver" in each]
 
 
 def test_what_takes_long_is_told_again_and_again_with_what_it_is_at() -> None:

@@ -1,7 +1,10 @@
-"""What a workflow must not become by an edit; whether it is one at all is actionlint's to say (`make check`)."""
+"""What no edit of a workflow may break. actionlint checks that it is valid (`make check`)."""
 
+import json
 import re
 import shlex
+import subprocess
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +78,31 @@ def test_the_embedded_cloud_sees_the_control_groups_of_the_machine_and_the_merge
     workflow = read(PROJECT / ".github/workflows/check.yml")
     assert "--cgroupns=host" in workflow["jobs"]["test"]["container"]["options"]
     assert {"pull_request", "merge_group", "workflow_call"} == triggers(workflow)
+
+
+def test_the_dev_container_is_that_of_the_check() -> None:
+    text = (PROJECT / ".devcontainer/devcontainer.json").read_text()
+    given = json.loads(re.sub(r"^ *//.*$", "", text, flags=re.MULTILINE))
+    job = read(PROJECT / ".github/workflows/check.yml")["jobs"]["test"]
+    assert given["image"] == job["container"]["image"]
+    assert given["runArgs"] == job["container"]["options"].split()
+    install = job["steps"][0]["run"].split("install ")[1].split()
+    assert set(install) <= set(given["onCreateCommand"].split())
+    [go] = [step for step in job["steps"] if "setup-go" in step.get("uses", "")]
+    assert [each["version"] for each in given["features"].values()] == [go["with"]["go-version"]]
+
+
+@pytest.mark.parametrize(
+    ("ecosystem", "file"),
+    [("pip", "requirements.txt"), ("gomod", "go.mod"), ("docker", "Dockerfile"), ("github-actions", "action.yml")],
+)
+def test_every_pin_is_renewed(ecosystem: str, file: str) -> None:
+    updates = read(PROJECT / ".github/dependabot.yml")["updates"]
+    [folders] = [each["directories"] for each in updates if each["package-ecosystem"] == ecosystem]
+    listed = subprocess.run(["git", "ls-files"], cwd=PROJECT, capture_output=True, text=True, check=True).stdout
+    pinned = {f"/{Path(each).parent}".rstrip(".") for each in listed.split() if Path(each).name == file}
+    assert pinned
+    assert [each for each in pinned if not any(fnmatch(each, folder) for folder in folders)] == []
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)

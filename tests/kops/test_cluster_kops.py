@@ -1,24 +1,22 @@
-"""The driver kops without an engine: its settings, its manifests, its place in the graph, and a few runs of kops.
+"""The driver kops without kops: its settings, its manifests, its place in the graph, and how it parses kops' output.
 
-tests/kops/test_kops.py has the rest: every failure and every change, and `pulumi` itself.
+tests/kops/test_kops.py runs kops and `pulumi`; tests/conformance has the tests of all drivers.
 """
 
 import ipaddress
 import itertools
 import re
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from infra.cluster.kops import command, manifests, plan
-from infra.cluster.kops.command import KopsError, NotFoundError
+from infra.cluster.kops import manifests, plan
 from infra.cluster.kops.settings import ControlPlane
-from infra.settings.machines import machine_platform
-from tests.fast.graph import ABSENT, KUBECONFIG, UNKNOWN, Graph, Inputs, Secret, changed, declare, refused
-from tests.kops import world as testing
-from tests.kops.world import NAME, World, group, rendered
+from infra.settings.machines import NodeGroup, machine_platform
+from tests.example import KUBECONFIG, Inputs
+from tests.fast.graph import ABSENT, changed, refused
+from tests.kops.world import NAME, group, rendered
+from tests.recorder import UNKNOWN, Graph, Secret, declare
 
 NODES = {"name": "nodes", "machineType": "t3.medium", "min": 2, "max": 4}
 CLUSTER: Inputs = {
@@ -43,7 +41,7 @@ def test_nodes_that_may_not_pull_from_ecr_are_refused_where_the_image_is_there(k
     assert declare(kops | {"registry": {"driver": "ecr"}})
 
 
-# A change of the cluster's keys, then the key that is refused for it, and no other.
+# A change of the cluster's keys, and the only key that is refused for it.
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "the name has one label": ({"name": "dev"}, "cluster.name"),
     "the version is missing": ({"kubernetesVersion": ABSENT}, "cluster.kubernetesVersion"),
@@ -189,8 +187,20 @@ def test_the_subnets_lie_apart_in_the_network_and_none_moves_for_another_zone(to
         assert not one.overlaps(other)
     for each in every.values():
         assert each.subnet_of(ipaddress.IPv4Network(network))
-        assert each.prefixlen <= 28  # AWS has none smaller
+        assert each.prefixlen <= 28  # AWS's smallest subnet
     assert subnets("c", "a").items() <= subnets(*"gfedcba").items()
+
+
+def test_an_autoscaler_is_there_where_a_group_has_room_and_metrics_are_everywhere() -> None:
+    def spec(*groups: NodeGroup) -> dict[str, Any]:
+        return documents(nodes=groups)[f"Cluster/{NAME}"]
+
+    growing, fixed = spec(group("a", min=2, max=2), group("b", min=1, max=3)), spec(group(min=2, max=2))
+    # With `true`, the autoscaler would keep every node that has a pod with an emptyDir, as the app's pods have.
+    assert growing["clusterAutoscaler"] == {"enabled": True, "skipNodesWithLocalStorage": False}
+    assert "clusterAutoscaler" not in fixed
+    # Without `insecure`, kops requires cert-manager.
+    assert growing["metricsServer"] == fixed["metricsServer"] == {"enabled": True, "insecure": True}
 
 
 def test_the_api_is_behind_a_balancer_and_only_for_whom_the_settings_say() -> None:
@@ -229,39 +239,11 @@ def test_no_credential_is_among_the_inputs(kops: Inputs) -> None:
         assert graph.one(name).inputs.keys() <= {
             *("__provider", "name", "store", "region", "endpoint", "manifests", "hash", "apply", "drift", "waitMinutes")
         }
-    assert KUBECONFIG  # the recorder's answer, which is no input of ours
+    assert KUBECONFIG  # the recorder returns it as an output; it is no input
     assert graph.one("KopsReady").secret_outputs == ("kubeconfig",)
 
 
-# kops itself.
-
-
-@pytest.fixture(scope="module")
-def endpoint() -> Iterator[str]:
-    with testing.moto() as address:
-        yield address
-
-
-@pytest.fixture
-def world(endpoint: str, tmp_path: Path) -> Iterator[World]:
-    with testing.world(tmp_path, endpoint=endpoint, real=False) as made:
-        yield made
-
-
-def test_kops_plans_before_anything_exists(world: World) -> None:
-    nowhere = command.Kops(name=NAME, store="", region="us-east-1", endpoint=world.kops.endpoint)
-    found = plan.make(nowhere, rendered())
-    assert f"LaunchTemplate/nodes.{NAME}" in found["create"]
-    assert "to create" in plan.text(found)
-    assert world.store() == {}
-
-
-def test_a_failure_of_kops_is_told_in_its_own_words(world: World) -> None:
-    with pytest.raises(NotFoundError, match="kops could not read the cluster's spec from its store"):
-        world.kops.stored()
-    world.order(replace="nodes")
-    with pytest.raises(KopsError, match="It says: error creating instanceGroup: nodes: SlowDown"):
-        world.kops.replace(rendered())
+# kops' output.
 
 
 def test_what_kops_reports_is_read() -> None:
@@ -287,7 +269,7 @@ def test_what_kops_adds_to_a_spec_is_no_change_and_what_it_lacks_is() -> None:
     stored = manifests.parse(rendered())
     stored[0]["metadata"]["creationTimestamp"] = "2026-01-01T00:00:00Z"
     stored[0]["spec"]["added"] = {"by": "kops"}
-    del stored[0]["spec"]["sshAccess"]  # an empty list is stored as none
+    del stored[0]["spec"]["sshAccess"]  # kops does not store an empty list
     assert plan.spec_changes(manifests.dump(stored), rendered()) == []
     stored[0]["spec"]["subnets"][0]["cidr"] = "10.0.0.0/19"
     [change] = plan.spec_changes(manifests.dump(stored), rendered())
@@ -297,3 +279,39 @@ def test_what_kops_adds_to_a_spec_is_no_change_and_what_it_lacks_is() -> None:
 @pytest.mark.parametrize(("machine", "platform"), [("m7gd.large", "arm64"), ("g4dn.xlarge", "amd64")])
 def test_the_platform_of_the_nodes_follows_from_their_machines(machine: str, platform: str) -> None:
     assert machine_platform(machine) == f"linux/{platform}"
+
+
+# The identity, which cannot change.
+
+
+def identity(config: Inputs, changes: Inputs) -> Inputs:
+    cluster = {**CLUSTER, "controlPlane": {"count": 3}, **changes}
+    given: Inputs = declare(config | {"cluster": cluster}).one("ClusterIdentity").inputs["identity"]
+    return given
+
+
+@pytest.mark.parametrize(
+    ("changes", "key"),
+    [
+        ({"name": "another.example.com"}, "name"),
+        ({"networkCidr": "10.1.0.0/16"}, "networkCidr"),
+        ({"clusterCidr": "100.96.0.0/11"}, "clusterCidr"),
+        ({"controlPlane": {"count": 1}}, "controlPlane"),
+        ({"zones": ["us-east-1c", "us-east-1a"]}, "controlPlane"),
+        ({"zones": ["us-east-1a", "us-east-1c", "us-east-1d"]}, "controlPlane"),
+    ],
+)
+def test_what_kops_cannot_change_is_its_identity(config: Inputs, changes: Inputs, key: str) -> None:
+    before, after = identity(config, {}), identity(config, changes)
+    assert {each for each in before if before[each] != after[each]} == {f"cluster.{key}"}
+
+
+def test_a_zone_for_nodes_alone_makes_no_other_cluster(config: Inputs) -> None:
+    placed = {"controlPlane": {"count": 3, "zones": ["us-east-1a", "us-east-1c"]}}
+    more = {**placed, "zones": ["us-east-1d", "us-east-1a", "us-east-1c"], "kubernetesVersion": "1.36.0"}
+    assert identity(config, placed) == identity(config, more)
+
+
+@pytest.mark.parametrize("protect", [True, False])
+def test_it_is_not_deleted_unless_the_stack_says_so(kops: Inputs, protect: bool) -> None:
+    assert declare(kops | {"protect": protect}).one("KopsSpec").protect == protect

@@ -1,4 +1,4 @@
-"""A kops to test the driver with: the stand-in of tests/standins, or the real one when it is on PATH."""
+"""A kops to test the driver with: the stand-in in tests/standins, or the real one if it is on PATH."""
 
 import functools
 import json
@@ -16,7 +16,6 @@ import boto3
 import requests
 import yaml
 
-from infra.balancer_kind import BalancerKind
 from infra.cluster.kops import command, manifests
 from infra.cluster.kops.settings import ControlPlane, KopsSettings
 from infra.settings.machines import NodeGroup
@@ -34,31 +33,31 @@ class World:
     """A store in moto, and a kops on PATH."""
 
     home: Path
-    """Where the stand-in keeps its cloud."""
+    """The folder in which the stand-in keeps its cloud."""
     kops: command.Kops
     real: bool
 
     def order(self, **orders: Any) -> None:
-        """Say what is to go wrong from now on; nothing, without any."""
+        """Set what goes wrong from now on; without arguments, nothing does."""
         (self.home / "orders.json").write_text(json.dumps(orders))
 
     def cloud(self) -> dict[str, Any]:
-        """What the stand-in made."""
+        """Return what the stand-in created."""
         file = self.home / "cloud.json"
         return dict(json.loads(file.read_text())) if file.exists() else {"resources": {}, "machines": {}}
 
     def machines(self) -> dict[str, list[str]]:
-        """The ids of the machines, by group."""
+        """Return the ids of the machines, by group."""
         found = self.cloud()["machines"].get(NAME, {})
         return {group: [each["id"] for each in machines] for group, machines in found.items()}
 
     def calls(self) -> list[dict[str, Any]]:
-        """The commands that the stand-in was given."""
+        """Return the commands that the stand-in was run with."""
         file = self.home / "calls"
         return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
 
     def store(self) -> dict[str, str]:
-        """The objects in the live store, with their contents."""
+        """Return the contents of the objects in the live store, by key."""
         client = self._client()
         found = client.list_objects_v2(Bucket=BUCKET).get("Contents", [])
         return {
@@ -66,11 +65,11 @@ class World:
         }
 
     def put(self, key: str, text: str) -> None:
-        """Change an object in the live store behind everybody's back."""
+        """Write an object to the live store outside the program and kops."""
         self._client().put_object(Bucket=BUCKET, Key=key, Body=text.encode())
 
     def props(self, **changes: Any) -> dict[str, Any]:
-        """The inputs of the resources, as the engine hands them to their providers."""
+        """Return the inputs of the resources, as the engine passes them to their providers."""
         kops = self.kops
         place = {"name": kops.name, "store": kops.store, "region": kops.region, "endpoint": kops.endpoint}
         documents = changes.pop("documents", rendered())
@@ -83,23 +82,23 @@ class World:
 
 @functools.cache
 def s3(endpoint: str | None) -> Any:
-    """A client of moto's S3."""
+    """Return a client of moto's S3."""
     access = {name.lower(): value for name, value in ACCESS.items()}
     return boto3.client("s3", endpoint_url=endpoint, region_name="us-east-1", **access)
 
 
 @contextmanager
 def moto() -> Iterator[str]:
-    """Run moto's server with an empty bucket for the store; gives its address."""
+    """Run moto's server, emptied; yield its URL."""
     with aws_server() as address:
-        # A server before this one may have left something.
+        # An earlier server in this process may have left something.
         requests.post(f"{address}/moto-api/reset", timeout=30).raise_for_status()
         yield address
 
 
 @contextmanager
 def world(home: Path, *, endpoint: str, real: bool, bucket: bool = True) -> Iterator[World]:
-    """Put the kops on PATH; the store is a bucket that comes and goes with it, unless somebody else makes one."""
+    """Put kops on PATH; create the store's bucket unless `bucket` is false. Delete the bucket at the end."""
     kops = command.Kops(name=NAME, store=f"s3://{BUCKET}", region="us-east-1", endpoint=endpoint)
     made = World(home=home, kops=kops, real=real)
     client = made._client()
@@ -116,7 +115,7 @@ def world(home: Path, *, endpoint: str, real: bool, bucket: bool = True) -> Iter
 
 
 def environment(home: Path, *, real: bool) -> dict[str, str]:
-    """The variables under which kops, the stand-in or the real one, is the one to be tested."""
+    """Return the environment variables that select the kops to test: the stand-in or the real one."""
     folder = home / "bin"
     folder.mkdir(exist_ok=True)
     if not real:
@@ -124,49 +123,37 @@ def environment(home: Path, *, real: bool) -> dict[str, str]:
         packages = Path(yaml.__file__).parents[1]
         script.write_text(f'#!/bin/sh\nPYTHONPATH="{packages}" exec "{sys.executable}" -S "{STAND_IN}" "$@"\n')
         script.chmod(0o755)
-    # Another home, for what kops keeps there; the toolchain stays where it is.
+    # kops keeps files in the home, so it gets another one; the toolchain's cache stays where it is.
     cache = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
     access = ACCESS | {"XDG_CACHE_HOME": cache}
     return {**access, "PATH": f"{folder}:{os.environ['PATH']}", "STANDIN_KOPS": str(home), "HOME": str(home)}
 
 
 def installed() -> bool:
-    """Whether there is a real kops to test with."""
+    """Return whether a kops is on PATH."""
     return shutil.which("kops") is not None
 
 
 def settings(**changes: Any) -> KopsSettings:
-    """The settings of a small cluster."""
+    """Return the settings of a small cluster."""
     given: dict[str, Any] = {
         "driver": "kops",
         "name": NAME,
         "kubernetes_version": "1.35.7",
         "zones": ("us-east-1c",),
-        "control_plane": ControlPlane(machine_type="t3.medium", count=1, zones=("us-east-1c",)),
+        "control_plane": ControlPlane(zones=("us-east-1c",)),
         "nodes": (group(),),
-        "image": None,
-        "networking": "cilium",
-        "network_cidr": "172.20.0.0/16",
-        "cluster_cidr": "100.64.0.0/10",
-        "topology": "public",
-        "dns": "none",
-        "balancer": BalancerKind.CLASSIC,
-        "api_access": ("0.0.0.0/0",),
-        "ssh_access": (),
-        "container_registry": True,
-        "permissions_boundary": None,
-        "apply": "reconcile",
         "wait_minutes": 5,
     }
     return KopsSettings(**(given | changes))
 
 
 def group(name: str = "nodes", **changes: Any) -> NodeGroup:
-    """A group of two machines."""
+    """Return a group of two machines."""
     given: dict[str, Any] = {"machine_type": "t3.medium", "min": 2, "max": 4, "zones": ("us-east-1c",), "spot": False}
     return NodeGroup(name=name, **(given | changes))
 
 
 def rendered(**changes: Any) -> str:
-    """The manifests of that cluster."""
+    """Return the manifests of that cluster."""
     return manifests.render(settings(**changes), dns_zone=None)

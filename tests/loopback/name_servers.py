@@ -1,10 +1,11 @@
-"""Name servers on this machine, each at an address of its own, that say what they are told to."""
+"""Name servers on loopback for tests, each at its own address with its own records."""
 
 import contextlib
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import dns.flags
 import dns.message
@@ -16,21 +17,31 @@ import dns.rrset
 RESOLVER = "127.0.53.1"
 
 
-@dataclass(slots=True, kw_only=True)
-class Server:
-    """What one server knows: the records of its zones, in the lines of a zone file, and where it refers to."""
-
-    zones: tuple[str, ...] = ()
-    """For which it has the authority."""
-    records: list[str] = field(default_factory=list)
-    """`name TTL type value`; an NS record beneath the top of a zone is a referral."""
-    recursive: bool = False
-    """Whether it is a resolver, which is not asked for what it knows itself."""
+class Answering(Protocol):
+    """Something that can answer DNS queries."""
 
     def answer(self, question: dns.message.Message) -> dns.message.Message:
-        """Answer as a name server does (RFC 1034, 4.3.2)."""
+        """Return the reply to a query."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Server:
+    """A name server with records and referrals, written as lines of a zone file."""
+
+    zones: tuple[str, ...] = ()
+    """The zones for which it is authoritative."""
+    records: list[str] = field(default_factory=list)
+    """`name TTL type value`; an NS record below the apex of a zone is a referral."""
+    recursive: bool = False
+    """Whether it is a resolver: it answers for names in every zone, never authoritatively and without referrals."""
+    asked: list[dns.name.Name] = field(default_factory=list)
+    """The names in the queries so far."""
+
+    def answer(self, question: dns.message.Message) -> dns.message.Message:
+        """Reply as a name server does (RFC 1034, 4.3.2)."""
         reply = dns.message.make_response(question, recursion_available=self.recursive)
         [asked] = question.question
+        self.asked.append(asked.name)
         zone = max((each for each in map(_name, self.zones) if asked.name.is_subdomain(each)), default=None, key=len)
         if zone is None and not self.recursive:
             reply.set_rcode(dns.rcode.REFUSED)
@@ -73,11 +84,10 @@ def _merged(rrsets: list[dns.rrset.RRset]) -> list[dns.rrset.RRset]:
 
 
 @contextlib.contextmanager
-def serving(servers: dict[str, Server]) -> Iterator[int]:
-    """Run each at its address, all at the same port, which is given."""
+def serving(servers: Mapping[str, Answering], port: int = 0) -> Iterator[int]:
+    """Run each server at its address, all on the same port; yield the port. 0 stands for a free one."""
     with contextlib.ExitStack() as stack:
         sockets: dict[str, socket.socket] = {}
-        port = 0
         for address in servers:
             sockets[address] = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
             sockets[address].bind((address, port))
@@ -86,12 +96,12 @@ def serving(servers: dict[str, Server]) -> Iterator[int]:
             thread = threading.Thread(target=_serve, args=(sockets[address], server), daemon=True)
             thread.start()
             stack.callback(thread.join)
-            # An empty datagram ends it.
+            # An empty datagram ends the thread.
             stack.callback(sockets[address].sendto, b"", (address, port))
         yield port
 
 
-def _serve(connection: socket.socket, server: Server) -> None:
+def _serve(connection: socket.socket, server: Answering) -> None:
     while True:
         data, client = connection.recvfrom(65535)
         if not data:

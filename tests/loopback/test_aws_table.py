@@ -1,6 +1,6 @@
-"""The table of the AWS plugin, held against Pulumi's SDK: names, shapes and what is required, of all that is mapped.
+"""Compares the AWS plugin's table with Pulumi's SDK: names, shapes and required inputs of every mapped type.
 
-The SDK was generated from the official plugin, so that a type which Terraform spells another way shows here.
+The SDK is generated from the official plugin, so a name that Terraform spells differently shows here.
 """
 
 import ast
@@ -20,19 +20,19 @@ from tests.tools import tools
 SDK = Path(pulumi_aws.__file__).parent
 
 DIFFERENT = {
-    # Added by Pulumi's own patches to the provider. The program has EKS make its default add-ons, and declares others.
+    # Added by Pulumi's patches to the provider. Unused: the program has EKS create no default add-ons.
     "aws:eks/cluster:Cluster defaultAddonsToRemoves: only in the SDK",
-    # Of an object lock, which the program has none of: required for Terraform alone.
+    # Part of an object lock, which the program does not use; required only by Terraform.
     "aws:s3/bucket:Bucket objectLockConfiguration.rule.defaultRetention.mode: required in the plugin",
 }
-"""Every difference that there may be, and why it does no harm."""
+"""The differences that are allowed, each with the reason why it is harmless."""
 
 PLAIN = {"str": "string", "bool": "boolean", "int": "integer", "float": "number"}
 
 
 @pytest.fixture(scope="module")
 def schema() -> Any:
-    """What the plugin says that it has."""
+    """Return the plugin's schema."""
     said = subprocess.run([tools()["pulumi-resource-aws"], "-schema"], check=True, capture_output=True)
     return json.loads(said.stdout)
 
@@ -60,7 +60,7 @@ def _differences(
     module: str,
     nested: str,
 ) -> Iterator[str]:
-    """Compare properties by name, all the way down. What is required counts for inputs alone."""
+    """Compare properties recursively by name; whether they are required, for inputs only."""
     for name in sorted({*plugin, *sdk} - {"urn", "id"}):
         if name not in sdk or name not in plugin:
             yield f"{name}: only in the {'SDK' if name in sdk else 'plugin'}"
@@ -84,7 +84,7 @@ def _differences(
 
 
 def _shape(described: Mapping[str, Any]) -> tuple[str, ...]:
-    """Name what a property is from the outside to the inside; an object by its reference."""
+    """Return the types of a property from the outside in; an object as its reference."""
     if "$ref" in described:
         return (described["$ref"],)
     if described["type"] == "array":
@@ -95,7 +95,7 @@ def _shape(described: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _annotated(text: str) -> tuple[str, ...]:
-    """Name the same from the SDK's annotation."""
+    """Return the same from an annotation in the SDK."""
     text = re.sub(r"_builtins\.", "", text)
     while wrapped := re.fullmatch(r"(?:Optional|pulumi\.Input|pulumi\.Output)\[(.*)\]", text):
         text = wrapped[1]
@@ -105,7 +105,7 @@ def _annotated(text: str) -> tuple[str, ...]:
         return ("map", *_annotated(inner[1]))
     text = text.strip("'\"")
     if text.startswith("Union["):
-        return ("string",)  # an enumeration, or the word itself
+        return ("string",)  # an enumeration or a plain string
     return (PLAIN[text],) if text in PLAIN else (f"#{text.rpartition('.')[2]}",)
 
 
@@ -115,7 +115,7 @@ def _classes(file: Path) -> dict[str, ast.ClassDef]:
 
 
 def _getters(described: ast.ClassDef) -> dict[str, tuple[str, str]]:
-    """Read the name on the wire and the annotation of each property, by its name in Python."""
+    """Return each property's wire name and annotation, by its Python name."""
     found = {}
     for each in described.body:
         if isinstance(each, ast.FunctionDef) and each.returns is not None:
@@ -127,7 +127,7 @@ def _getters(described: ast.ClassDef) -> dict[str, tuple[str, str]]:
 
 
 def _arguments(described: ast.ClassDef) -> dict[str, tuple[str, bool]]:
-    """Read what a class of inputs takes: annotation, and whether it is required, by the name on the wire."""
+    """Return the annotation of each input of a class, and whether it is required, by wire name."""
     getters = _getters(described)
     [made] = [each for each in described.body if isinstance(each, ast.FunctionDef) and each.name == "__init__"]
     return {

@@ -1,7 +1,8 @@
-"""Whether the DNS leads to a zone: every way in which it does not is told apart, with what to do about it."""
+"""The check that the DNS leads to a zone: each fault has its own message, with what to do about it."""
 
 import copy
 import time
+from collections.abc import Sequence
 
 import dns.dnssec
 import dns.name
@@ -11,6 +12,7 @@ import pytest
 from infra import lookup
 from infra.lookup import DelegationError
 from tests.loopback.name_servers import RESOLVER, Server, serving
+from tests.troubles import provoked
 
 DOMAIN, PARENT, HOST = "dev.example.com", "example.com", "www.dev.example.com"
 OURS = ["ns-1.awsdns-00.test", "ns-2.awsdns-00.test"]
@@ -19,18 +21,21 @@ KEY = "257 3 13 mdsswUyr3DPW132mOi8V9xESWE8jTo0dxCjjnopKl+GqJxpVXckHAeF+KkxLbxIL
 
 
 def soa(zone: str) -> str:
-    """A zone's top, with 900 seconds for what is not there."""
+    """Return a zone's SOA record; its TTL lets resolvers cache a missing name for 900 seconds."""
     return f"{zone}. 900 SOA ns.{zone}. root.{zone}. 1 7200 900 1209600 86400"
 
 
 def delegation(servers: list[str]) -> list[str]:
-    """The NS record in the parent zone."""
+    """Return the NS record in the parent zone."""
     return [f"{DOMAIN}. 300 NS {each}." for each in servers]
 
 
-def world() -> dict[str, Server]:
-    """Servers by address: a resolver, two of the parent zone, and the zone's own; all is well."""
-    above = Server(zones=(PARENT,), records=[soa(PARENT), *delegation(OURS)])
+def world(told: Sequence[str] = delegation(OURS)) -> dict[str, Server]:
+    """Return servers by address: a resolver, two of the parent zone, and one of the zone.
+
+    `told` are the parent zone's records below its apex; by default they are correct.
+    """
+    above = Server(zones=(PARENT,), records=[soa(PARENT), *told])
     found = [
         soa(PARENT),
         f"{PARENT}. 300 NS ns1.{PARENT}.",
@@ -47,22 +52,25 @@ def world() -> dict[str, Server]:
     }
 
 
-def verify(servers: dict[str, Server], *, certified: str | None = HOST) -> str:
-    """Look the delegation up among the servers."""
+def verify(servers: dict[str, Server], *, certified: Sequence[str] = (HOST,)) -> str:
+    """Check the delegation on the servers."""
     with serving(servers) as port:
         return lookup.verify(DOMAIN, OURS, certified=certified, resolver=RESOLVER, port=port)
 
 
-def refusal(servers: dict[str, Server], *, certified: str | None = HOST) -> DelegationError:
-    """Why the delegation among the servers is refused."""
+def refusal(servers: dict[str, Server], *, certified: Sequence[str] = (HOST,)) -> DelegationError:
+    """Return why the delegation on the servers is refused."""
     with pytest.raises(DelegationError) as refused:
         verify(servers, certified=certified)
     return refused.value
 
 
-def parents(servers: dict[str, Server]) -> list[Server]:
-    """The servers of the parent zone."""
-    return [servers[ABOVE], servers[SECOND]]
+def beneath_com(resolved: str) -> dict[str, Server]:
+    """Return servers where com has no record of the zone or its parent; `resolved` is the name of com's name server."""
+    servers = world()
+    servers[RESOLVER].records = [soa("com"), f"com. 300 NS {resolved}.", f"{resolved}. 300 A {ABOVE}"]
+    servers[ABOVE] = Server(zones=("com",), records=[soa("com")])
+    return servers
 
 
 def test_a_zone_that_its_parent_names_is_found() -> None:
@@ -70,40 +78,30 @@ def test_a_zone_that_its_parent_names_is_found() -> None:
 
 
 def test_a_parent_on_the_servers_of_the_zone_itself_answers_for_it_as_well() -> None:
-    servers = world()
-    for each in parents(servers):
-        each.zones, each.records = (PARENT, DOMAIN), [soa(PARENT), soa(DOMAIN), *delegation(OURS)]
+    servers = world([soa(DOMAIN), *delegation(OURS)])
+    servers[ABOVE].zones = servers[SECOND].zones = (PARENT, DOMAIN)
     assert verify(servers) == PARENT
 
 
 def test_a_parent_that_does_not_name_it_is_told_with_the_record_to_enter() -> None:
-    servers = world()
-    for each in parents(servers):
-        each.records = [soa(PARENT)]
-    refused = refusal(servers)
-    assert "example.com, and it has no NS record" in refused.problem
+    refused = refusal(world(told=[]))
+    provoked("…, and it has no NS record", refused.problem)
     for server in OURS:
         assert f"{DOMAIN}. 300 IN NS {server}." in refused.remedy
     assert f"in the zone {PARENT}" in refused.remedy
     assert "900 s" in refused.remedy
-    assert refused.undelegated == PARENT
 
 
-@pytest.mark.parametrize("told", [["ns-9.awsdns-01.test"], OURS[:1], [*OURS, "ns-9.awsdns-01.test"]])
-def test_a_parent_that_names_other_servers_is_told_with_both(told: list[str]) -> None:
-    servers = world()
-    for each in parents(servers):
-        each.records = [soa(PARENT), *delegation(told)]
-    refused = refusal(servers)
-    assert f"it names {', '.join(sorted(told))}," in refused.problem
+@pytest.mark.parametrize("others", [["ns-9.awsdns-01.test"], OURS[:1], [*OURS, "ns-9.awsdns-01.test"]])
+def test_a_parent_that_names_other_servers_is_told_with_both(others: list[str]) -> None:
+    refused = refusal(world(delegation(others)))
+    assert f"it names {', '.join(sorted(others))}," in refused.problem
     assert "in place of what is there" in refused.remedy
 
 
 def test_a_cname_in_place_of_the_record_is_told() -> None:
-    servers = world()
-    for each in parents(servers):
-        each.records = [soa(PARENT), f"{DOMAIN}. 300 CNAME old.example.net."]
-    assert "CNAME to old.example.net" in refusal(servers).problem
+    refused = refusal(world([f"{DOMAIN}. 300 CNAME old.example.net."]))
+    assert "CNAME to old.example.net" in refused.problem
 
 
 def test_a_parent_whose_servers_do_not_agree_is_to_be_waited_for() -> None:
@@ -121,29 +119,15 @@ def test_one_silent_server_of_the_parent_is_no_fault() -> None:
 
 
 def test_a_zone_between_that_is_not_there_is_told() -> None:
-    servers = world()
-    servers[RESOLVER].records = [
-        soa("com"),
-        "com. 300 NS ns1.example.com.",
-        f"ns1.example.com. 300 A {ABOVE}",
-    ]
-    servers[ABOVE] = Server(zones=("com",), records=[soa("com")])
-    refused = refusal(servers)
+    refused = refusal(beneath_com("ns1.example.com"))
     assert "is com, and it has no NS record" in refused.problem
     assert "if example.com is meant to be one, it is not delegated itself" in refused.problem
     assert "in the zone example.com" in refused.remedy
 
 
 def test_a_registered_domain_is_to_be_given_its_servers_at_the_registrar() -> None:
-    servers = world()
-    servers[RESOLVER].records = [
-        soa("com"),
-        "com. 300 NS ns1.example.net.",
-        f"ns1.example.net. 300 A {ABOVE}",
-    ]
-    servers[ABOVE] = Server(zones=("com",), records=[soa("com")])
-    with serving(servers) as port, pytest.raises(DelegationError) as refused:
-        lookup.verify("example.com", OURS, resolver=RESOLVER, port=port)
+    with serving(beneath_com("ns1.example.net")) as port, pytest.raises(DelegationError) as refused:
+        lookup.verify(PARENT, OURS, resolver=RESOLVER, port=port)
     assert "Where example.com is registered" in refused.value.remedy
     assert all(each in refused.value.remedy for each in OURS)
 
@@ -152,30 +136,27 @@ def test_servers_that_do_not_have_the_zone_are_told() -> None:
     servers = world()
     servers[OWN].zones = ()
     refused = refusal(servers)
-    assert "none of its name servers has the zone" in refused.problem
+    provoked("none of its name servers has the zone", refused.problem)
     assert "REFUSED" in refused.problem
-    assert not refused.undelegated
 
 
 @pytest.mark.parametrize("signed", [False, True])
 def test_a_ds_record_of_no_key_of_the_zone_is_told(signed: bool) -> None:
-    servers = world()
-    for each in parents(servers):
-        each.records.append(f"{DOMAIN}. 300 DS 60485 13 2 {'0f' * 32}")
+    servers = world([*delegation(OURS), f"{DOMAIN}. 300 DS 60485 13 2 {'0f' * 32}"])
     if signed:
         servers[OWN].records.append(f"{DOMAIN}. 300 DNSKEY {KEY}")
     refused = refusal(servers)
-    assert "DS record" in refused.problem
-    assert ("signed with other keys" if signed else "not signed") in refused.problem
+    if signed:
+        assert "signed with other keys" in refused.problem
+    else:
+        provoked("has a DS record for …, and the zone is not signed", refused.problem)
     assert f"Remove the DS record for {DOMAIN} from {PARENT}" in refused.remedy
 
 
 def test_a_ds_record_of_the_zones_key_is_no_fault() -> None:
-    servers = world()
     key = dns.rrset.from_text(DOMAIN, 300, "IN", "DNSKEY", KEY)
     ds = dns.dnssec.make_ds(dns.name.from_text(DOMAIN), key[0], "SHA256")
-    for each in parents(servers):
-        each.records.append(f"{DOMAIN}. 300 DS {ds}")
+    servers = world([*delegation(OURS), f"{DOMAIN}. 300 DS {ds}"])
     servers[OWN].records.append(f"{DOMAIN}. 300 DNSKEY {KEY}")
     assert verify(servers) == PARENT
 
@@ -185,11 +166,17 @@ def test_a_caa_record_against_acm_is_told(caa: str) -> None:
     servers = world()
     servers[RESOLVER].records.append(f"{PARENT}. 300 CAA {caa}")
     refused = refusal(servers)
+    provoked("The CAA record of … lets only others certify", refused.problem)
     assert f"CAA record of {PARENT}" in refused.problem
     assert f"certify {HOST}" in refused.problem
     assert '0 issue "amazon.com"' in refused.remedy
-    # Nobody is to be kept from a zone whose certificate comes from elsewhere.
-    assert verify(servers, certified=None) == PARENT
+    # Each certified host is checked.
+    servers[RESOLVER].records.pop()
+    servers[OWN].records.append(f"shop.{DOMAIN}. 300 CAA {caa}")
+    assert verify(servers) == PARENT
+    assert f"certify shop.{DOMAIN}" in refusal(servers, certified=(HOST, f"shop.{DOMAIN}")).problem
+    # If the certificate comes from elsewhere, CAA records do not matter.
+    assert verify(servers, certified=()) == PARENT
 
 
 @pytest.mark.parametrize(
@@ -197,14 +184,23 @@ def test_a_caa_record_against_acm_is_told(caa: str) -> None:
     [
         [f'{PARENT}. 300 CAA 0 issue "amazontrust.com; x=y"', f'{PARENT}. 300 CAA 0 issue "letsencrypt.org"'],
         [f'{PARENT}. 300 CAA 0 iodef "mailto:root@example.com"'],
-        # The nearest one counts.
+        # The record nearest to the host counts.
         [f'{PARENT}. 300 CAA 0 issue "letsencrypt.org"', f'{DOMAIN}. 300 CAA 0 issue "amazon.com"'],
     ],
 )
 def test_a_caa_record_that_lets_acm_is_no_fault(caa: list[str]) -> None:
     servers = world()
-    servers[RESOLVER].records += caa
+    for each in caa:
+        servers[OWN if each.startswith(DOMAIN) else RESOLVER].records.append(each)
     assert verify(servers) == PARENT
+
+
+def test_no_resolver_is_asked_for_a_host_before_it_exists() -> None:
+    servers = world()
+    verify(servers)
+    asked = {dns.name.from_text(HOST), dns.name.from_text(DOMAIN)}
+    assert asked <= set(servers[OWN].asked)
+    assert not asked & set(servers[RESOLVER].asked)
 
 
 def test_where_no_server_of_the_parent_answers_the_resolvers_word_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -213,7 +209,7 @@ def test_where_no_server_of_the_parent_answers_the_resolvers_word_is_taken(monke
     del servers[ABOVE], servers[SECOND]
     refused = refusal(servers)
     assert refused.unknown
-    assert "No name server of example.com" in refused.problem
+    provoked("No name server of …, the zone above …, answers here", refused.problem)
     assert "delegation.resolver" in refused.remedy
     servers[RESOLVER].records += delegation(OURS)
     assert verify(servers) == PARENT

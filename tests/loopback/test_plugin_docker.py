@@ -1,5 +1,6 @@
 """The stand-in for pulumi-resource-docker with Debian's daemon and registry, both on loopback; needs root."""
 
+import asyncio
 import base64
 import json
 import os
@@ -7,75 +8,37 @@ import re
 import shutil
 import subprocess
 import tarfile
-import threading
-from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import bcrypt
 import grpc
 import pytest
 from google.protobuf import empty_pb2
 from pulumi.runtime.proto import engine_pb2
 
+from infra.image import user_of
+from tests import docker_servers
+from tests.docker_servers import PASSWORD, USER
 from tests.fast.plugin_engine import IMAGE, Plugin, plugin, urn
+from tests.troubles import provoked
 
-PASSWORD = "hunter2-hunter2-hunter2"
-TOOLS = ("dockerd", "docker-registry", "busybox")
-
-pytestmark = pytest.mark.skipif(
-    os.geteuid() != 0 or not all(map(shutil.which, TOOLS)), reason=f"needs root and {', '.join(TOOLS)}"
-)
-
-
-@contextmanager
-def running(*command: str, until: str) -> Iterator[str]:
-    """Run a server; give the line of its log that says that it is up."""
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
-        assert process.stdout
-        said = deque[str](maxlen=20)
-        for line in process.stdout:
-            said.append(line)
-            if until in line:
-                break
-        else:
-            pytest.fail("".join(said))
-        threading.Thread(target=deque, args=(process.stdout, 0), daemon=True).start()  # or its log would fill the pipe
-        yield line
-        process.terminate()
-        process.wait(timeout=20)
+pytestmark = docker_servers.there
 
 
 @pytest.fixture(scope="module")
 def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a registry with one user."""
-    folder = tmp_path_factory.mktemp("registry")
-    (folder / "users").write_text(f"one:{bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()}\n")
-    config = {
-        "version": 0.1,
-        "storage": {"filesystem": {"rootdirectory": str(folder / "data")}},
-        "http": {"addr": "127.0.0.1:0"},
-        "auth": {"htpasswd": {"realm": "test", "path": str(folder / "users")}},
-    }
-    (folder / "config.yml").write_text(json.dumps(config))
-    with running("docker-registry", "serve", str(folder / "config.yml"), until="listening on") as line:
-        found = re.search(r"127\.0\.0\.1:\d+", line)
-        assert found
-        yield found[0]
+    """Run a registry with one user; yield its address."""
+    with docker_servers.registry(tmp_path_factory.mktemp("servers") / "registry") as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
 def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """The variables that lead to a daemon without a network, which has the image `base`: busybox."""
-    folder = tmp_path_factory.mktemp("docker")
-    (folder / "config.json").write_text(json.dumps({"deprecated-key-path": str(folder / "key.json")}))
-    options = [f"--{name}={folder / name}" for name in ("data-root", "exec-root", "pidfile")]
-    host = f"unix://{folder}/docker.sock"
-    options += ["--bridge=none", "--iptables=false", "--ip-masq=false", "--ip-forward=false"]
-    options += [f"--config-file={folder / 'config.json'}"]
-    with running("dockerd", *options, f"--host={host}", until="API listen on"):
+    """Run a daemon with busybox as the image `base`; yield the variables that lead to it."""
+    folder = tmp_path_factory.mktemp("servers")
+    with docker_servers.daemon(folder / "docker") as host:
         with tarfile.open(folder / "base.tar", "w") as base:
             base.add(os.path.realpath(str(shutil.which("busybox"))), "bin/busybox")
             for name in ("sh", "echo", "find", "seq", "sleep", "cat"):
@@ -101,12 +64,12 @@ def app(tmp_path: Path) -> Path:
 
 
 def image(app: Path, dockerfile: str, *, registry: str = "", password: str = PASSWORD, **build: Any) -> dict[str, Any]:
-    """An image that is pushed when there is a registry for it."""
+    """Return the inputs of an image; it is pushed if `registry` is given."""
     (app / "Dockerfile").write_text(dockerfile)
     inputs = {"build": {"context": str(app), "network": "host"} | build}
     if not registry:
         return inputs | {"imageName": "web", "skipPush": True}
-    login = {"server": registry, "username": "one", "password": password}
+    login = {"server": registry, "username": USER, "password": password}
     return inputs | {"imageName": f"{registry}/site/web:v1", "registry": login}
 
 
@@ -142,9 +105,19 @@ def test_without_a_login_of_the_programs_the_users_own_counts(
     inputs = image(app, "FROM base", registry=registry) | {"registry": None}
     with plugin(**daemon, DOCKER_CONFIG=str(tmp_path)) as docker:
         assert "registry.username" in failure(docker, inputs)
-        login = base64.b64encode(f"one:{PASSWORD}".encode()).decode()
+        login = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
         (tmp_path / "config.json").write_text(json.dumps({"auths": {registry: {"auth": login}}}))
         assert docker.create(inputs)["repoDigest"]
+
+
+@pytest.mark.parametrize(("dockerfile", "user"), [("FROM base", "root"), ("FROM base\nUSER web:web", "web")])
+def test_the_daemon_knows_as_whom_an_image_runs(
+    docker: Plugin, daemon: dict[str, str], app: Path, monkeypatch: pytest.MonkeyPatch, dockerfile: str, user: str
+) -> None:
+    built = docker.create(image(app, dockerfile))["repoDigest"]
+    monkeypatch.setenv("DOCKER_HOST", daemon["DOCKER_HOST"])
+    assert asyncio.run(user_of(built)) == user
+    assert asyncio.run(user_of("none")) is None
 
 
 @pytest.mark.parametrize("ignore_file", [".dockerignore", "Dockerfile.dockerignore"])
@@ -153,6 +126,7 @@ def test_the_builder_gets_the_files_that_the_digest_covers(docker: Plugin, app: 
     for name in names:
         (app / name).parent.mkdir(parents=True, exist_ok=True)
         (app / name).write_text("before")
+    (app / ".dockerignore").write_text("main.py\n")
     (app / ignore_file).write_text("# notes\n*.log\n**/__pycache__\n static/* \n!static/site.css\na*\n")
     inputs = image(app, f"FROM base\nCOPY . /{ignore_file}\nRUN find /{ignore_file} -type f")
     checked = docker.check(inputs)
@@ -171,8 +145,18 @@ def test_a_frontend_from_a_hub_is_left_out_with_a_warning(docker: Plugin, app: P
     assert docker.log.until("hub.example.test/frontend:1").severity == engine_pb2.WARNING
 
 
+@pytest.mark.parametrize("line", ["FROM {}", "FROM base\nCOPY --from={} / /x"])
+def test_an_image_that_is_not_there_is_refused_with_those_that_can_be_made(
+    docker: Plugin, app: Path, line: str
+) -> None:
+    told = failure(docker, image(app, line.format("hub.invalid/python:3.13-slim")))
+    assert "hub.invalid" in told
+    assert "python:3.13-slim." in told
+
+
 def test_a_step_that_fails_is_told_with_its_last_lines(docker: Plugin, app: Path) -> None:
     told = failure(docker, image(app, "FROM base\nRUN seq 101 150 && exit 7"))
+    provoked("…exit code: …", told)
     assert "exit code: 7" in told
     assert "150" in told
     assert "101" not in told.partition("\n")[2].replace("seq 101", "")
@@ -199,7 +183,7 @@ def test_a_build_shows_no_login_to_others_and_ends_when_it_is_cancelled(
         going = docker.creation(image(app, "FROM base\nRUN echo begun | cat && sleep 600", registry=registry))
         docker.log.until(r"#\d+ [\d.]+ begun")
         [folder] = Path(daemon["TMPDIR"]).iterdir()
-        login = base64.b64encode(f"one:{PASSWORD}".encode())
+        login = base64.b64encode(f"{USER}:{PASSWORD}".encode())
         assert login in (folder / "config.json").read_bytes()
         assert folder.stat().st_mode & 0o077 == 0
         shown = b"".join(open_to_ps())
@@ -221,8 +205,8 @@ def test_a_plugin_that_is_interrupted_ends_what_it_started(daemon: dict[str, str
 
 
 def open_to_ps() -> Iterator[bytes]:
-    """The command line and the environment of every process."""
+    """Yield the command line and the environment of every process."""
     for process in Path("/proc").glob("[0-9]*"):
         for name in ("cmdline", "environ"):
-            with suppress(OSError):  # it has ended meanwhile
+            with suppress(OSError):  # it has ended in the meantime
                 yield (process / name).read_bytes()

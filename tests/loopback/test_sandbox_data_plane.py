@@ -1,4 +1,4 @@
-"""What haproxy serves of the balancers: haproxy itself says whether it takes a configuration."""
+"""The load balancers that haproxy serves; haproxy itself checks their configuration."""
 
 from pathlib import Path
 
@@ -25,7 +25,7 @@ def balancer(name: str, certificate: str = "") -> Balancer:
 
 @pytest.fixture(params=["plain", "with a space", """it's #1: "$HOME" \\"""])
 def certificates(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    """A folder with a certificate that is good, and one that is cut off."""
+    """Create a folder with a good certificate and a truncated one."""
     folder: Path = tmp_path / request.param
     folder.mkdir()
     leaf = trustme.CA().issue_cert("site.example.test", key_type=trustme.KeyType.RSA)

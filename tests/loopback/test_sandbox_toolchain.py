@@ -1,16 +1,17 @@
-"""Where a tool comes from: PATH, then the cache, then a download that its checksum vouches for."""
+"""The sources of a tool: PATH, then the cache, then a download with a checksum, then a build."""
 
 import hashlib
-import threading
 from collections.abc import Iterator, Sequence
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from werkzeug import Response
 
 from sandbox import toolchain
 from sandbox.errors import SandboxError
 from sandbox.toolchain import Progress, Tool, download, find
+from tests.troubles import provoked
+from tests.web_server import serving
 
 PATH = "/usr/bin:/bin"
 CONTENT = b"#!/bin/sh\necho v1.2.3\n"
@@ -19,7 +20,7 @@ CHECKSUM = hashlib.sha256(CONTENT).hexdigest()
 
 @pytest.fixture(autouse=True)
 def every_source(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever the sources are that this run itself may use."""
+    """Allow every source, whatever this test run itself may use."""
     monkeypatch.delenv(toolchain.SOURCES, raising=False)
 
 
@@ -29,19 +30,9 @@ def quiet(what: str, done: int, total: int) -> None:
 
 @pytest.fixture
 def server() -> Iterator[str]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:  # the name that http.server calls
-            self.send_response(200)
-            self.end_headers()
-            self.wfile.write(CONTENT)
-
-        def log_message(self, format: str, *args: object) -> None:  # as the base class has it
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
-        threading.Thread(target=running.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{running.server_port}/widget"
-        running.shutdown()
+    """Serve the widget; yield its URL."""
+    with serving(lambda _: Response(CONTENT)) as port:
+        yield f"http://127.0.0.1:{port}/widget"
 
 
 def widget(url: str = "", checksum: str = "", *, name: str = "widget", packages: tuple[str, ...] = ()) -> Tool:
@@ -112,8 +103,21 @@ def test_a_source_that_is_switched_off_is_not_tried(
 ) -> None:
     monkeypatch.setenv(toolchain.SOURCES, "path")
 
-    with pytest.raises(SandboxError, match=toolchain.SOURCES):
+    with pytest.raises(SandboxError, match=toolchain.SOURCES) as failed:
         found(widget(server, CHECKSUM), tmp_path)
+    provoked("… is not available", str(failed.value))
+    assert "install Go" not in str(failed.value)
+
+
+def test_no_source_that_is_switched_off_is_advised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(toolchain.SOURCES, "download")
+
+    with pytest.raises(SandboxError) as failed:
+        found(widget("http://127.0.0.1:9/gone", packages=("p",)), tmp_path)
+    *_, advice = str(failed.value).splitlines()
+    assert toolchain.SOURCES in advice
+    assert "on PATH" not in advice
+    assert "Go" not in advice
 
 
 def test_what_cannot_be_fetched_is_built_in_one_go_and_once(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What the tests of the operations share: a small project for the real pulumi, and doubles of tools."""
+"""Fixtures for the tests of the commands: a small project for the real pulumi, and doubles of tools."""
 
 import json
 import os
@@ -14,12 +14,12 @@ import yaml
 
 from ops import command, pulumi
 from tests.aws_server import aws_server
-from tests.recorder import PROJECT, ROOT
-from tests.tools import engine
+from tests.recorder import PROJECT
+from tests.tools import engine, engine_environment
 
 PROGRAM = """
 import pulumi
-from pulumi.dynamic import CreateResult, DiffResult, ReadResult, Resource, ResourceProvider
+from pulumi.dynamic import CreateResult, DiffResult, ReadResult, Resource, ResourceProvider, UpdateResult
 
 class Provider(ResourceProvider):
     def create(self, props):
@@ -32,6 +32,11 @@ class Provider(ResourceProvider):
         with open("world") as world:
             return ReadResult("id", {**props, "replicas": world.read()})
 
+    def update(self, id, olds, news):
+        with open("world", "w") as world:
+            world.write(news["replicas"])
+        return UpdateResult(news)
+
 class Thing(Resource):
     pass
 
@@ -42,12 +47,12 @@ with open("built") as built:
     pulumi.export("image", f"registry.example.com/team/app@{image.get('digest') or built.read()}")
 pulumi.export("url", config.get("url"))
 """
-"""A program of one resource, whose real counterpart is the file `world`; its image is what the file `built` says."""
+"""A program with one resource. The file `world` is the real thing; the file `built` has the digest of a build."""
 
 
 @pytest.fixture(scope="session")
 def binaries(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The engine, its language host and the plugins, in a folder."""
+    """Return a folder with the engine, its language host and the plugins."""
     folder = tmp_path_factory.mktemp("engine") / "bin"
     engine(folder)
     return folder
@@ -55,19 +60,13 @@ def binaries(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def project(binaries: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The project with its stack `dev`, in which the operations run, and no other backend."""
+    """Create the project in which the commands run, with the stack `dev` and a backend of its own."""
     folder = tmp_path / "project"
     for each in (folder, tmp_path / "states", tmp_path / "path"):
         each.mkdir()
-    for name, value in {
-        "PATH": f"{tmp_path / 'path'}:{binaries}:{os.environ['PATH']}",
-        "PULUMI_HOME": str(tmp_path / "home"),
-        "PULUMI_BACKEND_URL": f"file://{tmp_path / 'states'}",
-        "PULUMI_CONFIG_PASSPHRASE": "passphrase-of-the-tests",
-        "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
-        "PYTHONPATH": str(ROOT),
-    }.items():
+    for name, value in engine_environment(tmp_path, binaries, backend=tmp_path / "states").items():
         monkeypatch.setenv(name, value)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'path'}:{os.environ['PATH']}")
     runtime = {"name": "python", "options": {"virtualenv": sys.prefix}}
     (folder / "Pulumi.yaml").write_text(yaml.safe_dump({"name": PROJECT, "runtime": runtime}))
     (folder / "__main__.py").write_text(PROGRAM)
@@ -76,22 +75,23 @@ def project(binaries: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(command, "PROJECT", folder)
     pulumi.run("stack", "init", "dev")
     pulumi.run("config", "set", "replicas", "2", "--stack", "dev")
+    pulumi.run("config", "set", "domain", "dev.example.com", "--stack", "dev")
     return folder
 
 
 @dataclass(frozen=True)
 class Double:
-    """A tool that cannot run here (GitHub's `gh`; `docker` without a daemon): a script that writes down its calls."""
+    """A script that logs its calls, for a tool that cannot run here (GitHub's `gh`; `docker` without a daemon)."""
 
     folder: Path
     name: str
 
     def answer(self, text: str, *, code: int = 0) -> None:
-        """What it prints from now on, on standard error when it fails, and the code it ends with."""
+        """Set its exit code and what it prints from now on, to standard error if it fails."""
         (self.folder / f"{self.name}.answer").write_text(json.dumps([text, code]))
 
     def calls(self) -> list[dict[str, Any]]:
-        """The `arguments` and the `stdin` of each call."""
+        """Return the `arguments` and the `stdin` of each call."""
         log = self.folder / f"{self.name}.log"
         return [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
 
@@ -108,7 +108,7 @@ sys.exit(code)
 
 @pytest.fixture
 def double(project: Path) -> Callable[[str], Double]:
-    """Put a double of the tool of that name on PATH."""
+    """Return a function that puts the double of a tool on PATH."""
 
     def put(name: str) -> Double:
         folder = project.parent / "path"
@@ -123,11 +123,11 @@ def double(project: Path) -> Callable[[str], Double]:
 
 @pytest.fixture
 def aws(project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """An empty AWS on loopback that the stack `dev` is set to; its address."""
+    """Serve an empty AWS on loopback, make the stack `dev` use it, and yield its address."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
     with aws_server() as address:
         requests.post(f"{address}/moto-api/reset", timeout=5).raise_for_status()
-        for key, value in {"region": "us-east-1", "endpoint": address, "tags.stack": "dev"}.items():
+        for key, value in {"region": "us-east-1", "endpoint": address}.items():
             pulumi.run("config", "set", "--stack", "dev", "--path", f"aws.{key}", value)
         yield address

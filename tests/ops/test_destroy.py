@@ -1,4 +1,4 @@
-"""The end of a stack: what is asked before, and what is found afterwards, in the AWS of a moto server on loopback."""
+"""The destruction of a stack: the questions before it and the audit after it, with moto on loopback as AWS."""
 
 from pathlib import Path
 from typing import Any
@@ -6,12 +6,15 @@ from typing import Any
 import boto3
 import pytest
 
-from ops import destroy, pulumi
+from infra.ownership import NAME, OWNER
+from ops import aws as in_aws, destroy, pulumi
 from ops.command import OpsError
+from tests.recorder import PROJECT
+from tests.troubles import provoked
 
 pytestmark = pytest.mark.timeout(120)  # runs of pulumi
 
-TAGS = [{"Key": "stack", "Value": "dev"}]
+MARK = {"Key": OWNER, "Value": f"{PROJECT}/dev"}
 SERVICE = {"Key": "kubernetes.io/service-name", "Value": "default/web"}
 OUTPUTS = {
     "metadata": {"namespace": "default", "name": "web"},
@@ -32,7 +35,8 @@ def elb(address: str, name: str, *tags: dict[str, str]) -> None:
 
 
 def settings(address: str, **cluster: str) -> dict[str, Any]:
-    return {"aws": {"region": "us-east-1", "endpoint": address, "tags": {"stack": "dev"}}, "cluster": cluster}
+    where = {"region": "us-east-1", "endpoint": address, "tags": {"stack": "dev"}}
+    return {"domain": "dev.example.com", "aws": where, "cluster": cluster}
 
 
 def test_a_stack_is_destroyed_once_its_name_is_typed_and_nothing_is_left(
@@ -49,22 +53,27 @@ def test_a_stack_is_destroyed_once_its_name_is_typed_and_nothing_is_left(
     assert not [each for each in pulumi.state("dev") if each.get("custom")]
     assert "Nothing is left of dev" in capfd.readouterr().out
 
-    client("acm", aws).request_certificate(DomainName="dev.example.com", Tags=TAGS)
-    with pytest.raises(OpsError, match=r"1 of dev are left(.|\n)*ops audit --stack dev"):
+    client("acm", aws).request_certificate(DomainName="dev.example.com", Tags=[MARK])
+    with pytest.raises(OpsError, match=r"1 of dev are left(.|\n)*ops audit --stack dev") as left:
         destroy.audit("dev")
+    provoked("… of … are left", str(left.value))
     assert "Left: arn:aws:acm:" in capfd.readouterr().out
 
 
-def test_what_is_left_is_what_has_the_stacks_tags_or_what_its_service_had_made_and_nothing_else(aws: str) -> None:
+def test_what_is_left_is_what_has_the_stacks_mark_or_what_its_service_had_made_and_nothing_else(aws: str) -> None:
     cluster = {"Key": "kubernetes.io/cluster/dev", "Value": "owned"}
+    shared = {"Key": "kubernetes.io/cluster/dev", "Value": "shared"}
     client("s3", aws).create_bucket(Bucket="clusters.dev.example.com")
+    for tag in ({"Key": "stack", "Value": "dev"}, {**MARK, "Value": f"{PROJECT}/dev2"}):  # a user's; another stack's
+        client("acm", aws).request_certificate(DomainName="dev.example.com", Tags=[tag])
     kms = client("kms", aws)
-    for key in (kms.create_key(Tags=[{"TagKey": "stack", "TagValue": "dev"}]) for _ in range(2)):
+    for key in (kms.create_key(Tags=[{"TagKey": MARK["Key"], "TagValue": MARK["Value"]}]) for _ in range(2)):
         kept = key["KeyMetadata"]
     kms.schedule_key_deletion(KeyId=kept["KeyId"], PendingWindowInDays=7)
     elb(aws, "a0b1c2", cluster, SERVICE)
     elb(aws, "a0b1c2d3", cluster, SERVICE)
     elb(aws, "of-the-shop", cluster)
+    elb(aws, "of-somebody-else", shared)
 
     def names(driver: str) -> list[str]:
         return [arn.rpartition("/")[2] for arn in destroy.left("dev", settings(aws, driver=driver, name="dev"), STATE)]
@@ -73,17 +82,38 @@ def test_what_is_left_is_what_has_the_stacks_tags_or_what_its_service_had_made_a
     assert "a0b1c2" in left
     assert len(left) == 2, "the balancer, and the key that nobody deletes"
     assert kept["KeyId"] not in left
-    # The cluster was the stack's own, and so was all in it.
+    # The cluster was the stack's own, and so was everything in it.
     assert {"a0b1c2", "a0b1c2d3", "of-the-shop"} < set(names("eks"))
     assert len(names("eks")) == 4
 
 
+def test_a_zone_without_its_tags_and_a_role_are_left_too_and_nothing_of_another_copy_of_the_project(aws: str) -> None:
+    """AWS lists neither by the mark; another copy has the same project and stack, and another domain."""
+    iam, route53 = client("iam", aws), client("route53", aws)
+    for domain in ("dev.example.com", "shop.example.com"):
+        mark = [MARK, {"Key": NAME, "Value": f"{domain}/cluster-nodes"}]
+        role = f"cluster-nodes-of-{domain}"
+        iam.create_role(RoleName=role, AssumeRolePolicyDocument="{}", Tags=mark)
+        client("acm", aws).request_certificate(DomainName=domain, Tags=mark)
+        made = route53.create_hosted_zone(
+            Name=domain, CallerReference=domain, HostedZoneConfig={"Comment": MARK["Value"]}
+        )["HostedZone"]["Id"].rpartition("/")[2]
+        if domain.startswith("shop"):
+            route53.change_tags_for_resource(ResourceType="hostedzone", ResourceId=made, AddTags=mark)
+    left = destroy.left("dev", settings(aws, driver="eks"), [])
+    assert {arn.split(":")[2] for arn in left} == {"acm", "iam", "route53"}
+    assert len(left) == 3
+
+
 def test_what_nobody_can_tell_is_not_taken_for_nothing(aws: str) -> None:
-    with pytest.raises(OpsError, match="What has the stack's tags is not known"):
+    with pytest.raises(OpsError, match="tag ejemplo-django/stack could not be listed"):
         destroy.left("dev", settings("http://127.0.0.1:9"), [])
-    untagged = settings(aws) | {"aws": {"region": "us-east-1", "tags": {"project": "ejemplo-django"}}}
-    with pytest.raises(OpsError, match=r"config set --stack dev --path aws\.tags\.stack dev"):
-        destroy.left("dev", untagged, [])
+
+
+def test_what_the_stack_only_looked_up_is_no_loss() -> None:
+    zone = {"type": "aws:route53/zone:Zone", "urn": "u::zone-zone", "inputs": {"forceDestroy": True}, "id": "Z0"}
+    assert list(destroy.losses([zone | {"external": True}])) == []
+    assert len(list(destroy.losses([zone]))) == 2
 
 
 def test_a_state_of_another_account_or_one_that_is_protected_is_left_alone(aws: str) -> None:
@@ -92,8 +122,10 @@ def test_a_state_of_another_account_or_one_that_is_protected_is_left_alone(aws: 
         return [{"type": "aws:acm/certificate:Certificate", "urn": "u::web", "outputs": outputs, "protect": True}]
 
     here = client("sts", aws).get_caller_identity()["Account"]
-    destroy.same_account(state(here), settings(aws))
-    with pytest.raises(OpsError, match="of the AWS account 000000000000, and these credentials are of"):
-        destroy.same_account(state("000000000000"), settings(aws))
-    with pytest.raises(OpsError, match="The stack dev is protected: web"):
+    in_aws.same_account(state(here), settings(aws))
+    with pytest.raises(OpsError, match="000000000000") as other:
+        in_aws.same_account(state("000000000000"), settings(aws))
+    provoked("The state is of the AWS account …, and these credentials are of …", str(other.value))
+    with pytest.raises(OpsError, match="protected: web") as kept:
         destroy.unprotected(state(here), "dev")
+    provoked("The stack … is protected", str(kept.value))

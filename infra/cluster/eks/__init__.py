@@ -1,1 +1,1 @@
-"""Driver `eks`: a cluster whose control plane AWS runs."""
+"""Driver `eks`: a cluster whose control plane AWS manages."""

@@ -1,4 +1,4 @@
-"""The add-ons: what EKS runs in the cluster beside the app, each in its pinned version."""
+"""The add-ons that EKS runs in the cluster, in pinned versions."""
 
 from collections.abc import Mapping, Sequence
 
@@ -8,11 +8,11 @@ import pulumi_aws as aws
 from infra.cluster.eks.roles import ServiceRole
 
 POD_IDENTITY = "pods.eks.amazonaws.com"
-"""The service that gives a pod its role."""
+"""The service that gives a pod its IAM role."""
 
 
 class Addons(pulumi.ComponentResource):
-    """Some of the cluster's add-ons: those of each machine come before the first, the others need one to run on."""
+    """Some of the cluster's add-ons: those that nodes need are created before the first node, the others after."""
 
     addons: Sequence[pulumi.Resource]
 
@@ -26,7 +26,7 @@ class Addons(pulumi.ComponentResource):
         region: str,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """Declare an add-on for each of the versions."""
+        """Declare an add-on for each version; all wait for `after`."""
         super().__init__("ejemplo-django:infra:EksAddons", name, None, opts)
         child = pulumi.ResourceOptions(parent=self, depends_on=after)
 

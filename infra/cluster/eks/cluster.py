@@ -1,4 +1,4 @@
-"""Driver `eks`: a cluster whose control plane AWS runs, in a network of its own."""
+"""Driver `eks`: a cluster whose control plane AWS manages, in a network of its own."""
 
 import pulumi
 
@@ -14,7 +14,7 @@ from infra.settings.aws import Aws
 
 
 class EksCluster(pulumi.ComponentResource):
-    """The network, the control plane, the machines and the add-ons, one after the other."""
+    """The network, the control plane, the nodes and the add-ons, in this order."""
 
     name: str
     kubeconfig: pulumi.Output[str]
@@ -28,9 +28,10 @@ class EksCluster(pulumi.ComponentResource):
         aws: Aws,
         bucket: pulumi.Input[str],
         zone_id: pulumi.Input[str],
+        protect: bool,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """Declare it; neither the bucket nor the hosted zone is needed for it."""
+        """Declare it; the bucket and the hosted zone are not used."""
         super().__init__("ejemplo-django:infra:EksCluster", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
 
@@ -47,11 +48,12 @@ class EksCluster(pulumi.ComponentResource):
             settings=settings,
             subnet_ids=list(network.private_subnet_ids.values()),
             region=aws.region,
+            protect=protect,
             opts=child,
         )
         early: dict[str, str] = {each: version for each, version in settings.addons.items() if each in ON_EVERY_NODE}
         late: dict[str, str] = {each: version for each, version in settings.addons.items() if each not in ON_EVERY_NODE}
-        before = Addons(
+        node_addons = Addons(
             f"{name}-node",
             cluster_name=control_plane.cluster_name,
             versions=early,
@@ -65,12 +67,12 @@ class EksCluster(pulumi.ComponentResource):
             cluster_name=control_plane.cluster_name,
             version=control_plane.version,
             subnet_ids=network.private_subnet_ids,
-            after=[*network.ways_out, *before.addons],
+            after=[*network.ways_out, *node_addons.addons],
             region=aws.region,
             tags=aws.tags,
             opts=child,
         )
-        behind = Addons(
+        other_addons = Addons(
             name,
             cluster_name=control_plane.cluster_name,
             versions=late,
@@ -85,8 +87,8 @@ class EksCluster(pulumi.ComponentResource):
             endpoint=control_plane.endpoint,
             authority=control_plane.certificate_authority,
         ).apply(lambda known: kubeconfig.render(**known, region=aws.region))
-        # What takes work is not the control plane alone. A URN is known when its resource is there, and in a preview
-        # at once: with it all that goes into the cluster comes after the nodes and leaves before them.
-        there = [each.urn for each in (*nodes.groups, *before.addons, *behind.addons, *control_plane.entries)]
-        self.kubeconfig = pulumi.Output.secret(pulumi.Output.all(text, *there).apply(lambda known: str(known[0])))
+        # The cluster accepts work only with nodes and add-ons. A URN is known when its resource exists, and in a
+        # preview at once. With these, all objects in the cluster are created after the nodes and deleted before them.
+        urns = [each.urn for each in (*nodes.groups, *node_addons.addons, *other_addons.addons, *control_plane.entries)]
+        self.kubeconfig = pulumi.Output.secret(pulumi.Output.all(text, *urns).apply(lambda known: str(known[0])))
         self.register_outputs({"name": self.name, "kubeconfig": self.kubeconfig})

@@ -1,4 +1,4 @@
-"""The control plane: the cluster as EKS has it, its logs, its key and who may enter."""
+"""The control plane: the EKS cluster, its logs, its encryption key and its administrators."""
 
 from collections.abc import Sequence
 
@@ -9,10 +9,10 @@ from infra.cluster.eks.roles import ServiceRole, partition
 from infra.cluster.eks.settings import EksSettings
 
 LOGS = ("api", "audit", "authenticator", "controllerManager", "scheduler")
-"""All the kinds that EKS has."""
+"""All log types of EKS."""
 
 KEY_DELETION_DAYS = 30
-"""How long a deleted key can be had back, and with it what it encrypted: the longest that KMS allows."""
+"""Days for which a deleted key, and so what it encrypted, can be recovered: the maximum of KMS."""
 
 
 class ControlPlane(pulumi.ComponentResource):
@@ -20,12 +20,12 @@ class ControlPlane(pulumi.ComponentResource):
 
     cluster_name: pulumi.Output[str]
     version: pulumi.Output[str]
-    """The Kubernetes version that it has by now: what follows it is never ahead of it."""
+    """The current Kubernetes version: what depends on it is never ahead of it."""
     endpoint: pulumi.Output[str]
     certificate_authority: pulumi.Output[str]
     """In base64, as a kubeconfig has it."""
     entries: Sequence[pulumi.Resource]
-    """What lets the administrators in."""
+    """The access entries of the administrators."""
 
     def __init__(
         self,
@@ -34,9 +34,13 @@ class ControlPlane(pulumi.ComponentResource):
         settings: EksSettings,
         subnet_ids: Sequence[pulumi.Input[str]],
         region: str,
+        protect: bool,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """Declare it in the subnets."""
+        """Declare it in the subnets.
+
+        `protect` keeps Pulumi and EKS from deleting the cluster, and Pulumi from deleting the key of its secrets.
+        """
         super().__init__("ejemplo-django:infra:EksControlPlane", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
 
@@ -52,10 +56,10 @@ class ControlPlane(pulumi.ComponentResource):
             description=f"Secrets of the EKS cluster {settings.name}",
             enable_key_rotation=True,
             deletion_window_in_days=KEY_DELETION_DAYS,
-            opts=child,
+            opts=pulumi.ResourceOptions(parent=self, protect=protect),
         )
         aws.kms.Alias(name, name=f"alias/eks/{settings.name}", target_key_id=key.key_id, opts=child)
-        # EKS writes to a group of this name, and would make one that keeps everything for ever.
+        # EKS logs to a group of this name, and would create one that keeps everything forever.
         logs = aws.cloudwatch.LogGroup(
             name, name=f"/aws/eks/{settings.name}/cluster", retention_in_days=settings.log_retention_days, opts=child
         )
@@ -75,8 +79,8 @@ class ControlPlane(pulumi.ComponentResource):
             ),
             access_config=aws.eks.ClusterAccessConfigArgs(
                 authentication_mode="API",
-                # Whoever makes the cluster has to put the app into it in the same run. It cannot be changed later,
-                # and their entry is EKS' own: the others' are below.
+                # The creator of the cluster has to deploy the app in the same run. This cannot be changed later, and
+                # EKS manages the creator's entry; the others' are below.
                 bootstrap_cluster_creator_admin_permissions=True,
             ),
             encryption_config=aws.eks.ClusterEncryptionConfigArgs(
@@ -84,9 +88,10 @@ class ControlPlane(pulumi.ComponentResource):
             ),
             enabled_cluster_log_types=LOGS,
             upgrade_policy=aws.eks.ClusterUpgradePolicyArgs(support_type=settings.support),
-            # The add-ons are declared, each with its version.
+            # The add-ons are declared separately, with their versions.
             bootstrap_self_managed_addons=False,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[logs, *role.policies]),
+            deletion_protection=protect,
+            opts=pulumi.ResourceOptions(parent=self, protect=protect, depends_on=[logs, *role.policies]),
         )
         entries: list[pulumi.Resource] = []
         for principal in settings.admins:

@@ -1,4 +1,4 @@
-"""The kubeconfig: where the API is, and how to get a token for it; no credential."""
+"""The kubeconfig: where the API is, and how to get a token for it. It contains no credential."""
 
 from typing import Any
 
@@ -6,16 +6,16 @@ import yaml
 
 
 def render(*, cluster: str, endpoint: str, authority: str, region: str) -> str:
-    """Give the contents of a kubeconfig with which the AWS CLI makes a token of the caller's own credentials.
+    """Return a kubeconfig that gets tokens from the AWS CLI, with the caller's own credentials.
 
-    The token is good for 15 minutes. `authority` is in base64.
+    A token is valid for 15 minutes. `authority` is in base64.
     """
     command: dict[str, Any] = {
         "apiVersion": "client.authentication.k8s.io/v1beta1",
         "command": "aws",
         "args": ["eks", "get-token", "--cluster-name", cluster, "--region", region, "--output", "json"],
-        # A token is a request to STS, and EKS takes it for STS' own name alone: not for an endpoint of somebody's VPC,
-        # which may be set for whoever runs the command.
+        # A token is a signed request to STS, and EKS accepts it only for STS' own host name, not for a VPC endpoint
+        # that may be configured where the command runs.
         "env": [{"name": "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "value": "true"}],
         "interactiveMode": "IfAvailable",
         "installHint": "The AWS CLI makes the login to EKS: https://docs.aws.amazon.com/cli/latest/userguide/",

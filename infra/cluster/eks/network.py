@@ -10,14 +10,13 @@ ANYWHERE = "0.0.0.0/0"
 
 
 class Network(pulumi.ComponentResource):
-    """A VPC over the cluster's zones, with a way out of it."""
+    """A VPC over the cluster's zones, with a route to the internet."""
 
-    public_subnet_ids: Mapping[str, pulumi.Output[str]]
-    """By zone."""
     private_subnet_ids: Mapping[str, pulumi.Output[str]]
     """By zone."""
     ways_out: Sequence[pulumi.Resource]
-    """What a node in a private subnet needs to reach anything: it must wait for these, and be gone before them."""
+    """What a node in a private subnet needs to reach anything: nodes are created after these and deleted before
+    them."""
 
     def __init__(
         self,
@@ -29,10 +28,10 @@ class Network(pulumi.ComponentResource):
         nat: str,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """Declare it; `nat` is as in the settings of the driver."""
+        """Declare it; `nat` is as in the driver's settings."""
         super().__init__("ejemplo-django:infra:EksNetwork", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        # `shared`: Kubernetes may use them for its balancers and must leave them when the cluster goes.
+        # `shared`: Kubernetes may use them for its balancers, and must keep them when the cluster is deleted.
         shared = {f"kubernetes.io/cluster/{cluster}": "shared"}
 
         vpc = aws.ec2.Vpc(
@@ -48,14 +47,13 @@ class Network(pulumi.ComponentResource):
         public_routes = aws.ec2.RouteTable(
             f"{name}-public", vpc_id=vpc.id, tags={"Name": f"{cluster}-public"}, opts=child
         )
-        public_way = aws.ec2.Route(
+        public_route = aws.ec2.Route(
             f"{name}-public",
             route_table_id=public_routes.id,
             destination_cidr_block=ANYWHERE,
             gateway_id=internet.id,
             opts=child,
         )
-        public: dict[str, pulumi.Output[str]] = {}
         private: dict[str, pulumi.Output[str]] = {}
         gateways: dict[str, aws.ec2.NatGateway] = {}
         ways_out: list[pulumi.Resource] = []
@@ -83,8 +81,8 @@ class Network(pulumi.ComponentResource):
                     allocation_id=address.id,
                     subnet_id=public_subnet.id,
                     tags={"Name": f"{cluster}-{zone}"},
-                    # A gateway is made only in a subnet that reaches the Internet.
-                    opts=pulumi.ResourceOptions(parent=self, depends_on=[public_way]),
+                    # AWS creates a gateway only in a subnet that reaches the internet.
+                    opts=pulumi.ResourceOptions(parent=self, depends_on=[public_route]),
                 )
             private_subnet = aws.ec2.Subnet(
                 f"{name}-private-{zone}",
@@ -94,7 +92,7 @@ class Network(pulumi.ComponentResource):
                 tags={"Name": f"{cluster}-private-{zone}", "kubernetes.io/role/internal-elb": "1"} | shared,
                 opts=child,
             )
-            # A table for each zone even with one gateway, so that it takes no more than a route to have one in each.
+            # A table per zone even with one gateway: one gateway per zone then takes only a change of route.
             private_routes = aws.ec2.RouteTable(
                 f"{name}-private-{zone}", vpc_id=vpc.id, tags={"Name": f"{cluster}-private-{zone}"}, opts=child
             )
@@ -110,17 +108,17 @@ class Network(pulumi.ComponentResource):
                     f"{name}-private-{zone}", subnet_id=private_subnet.id, route_table_id=private_routes.id, opts=child
                 ),
             ]
-            public[zone], private[zone] = public_subnet.id, private_subnet.id
+            private[zone] = private_subnet.id
 
-        self.public_subnet_ids, self.private_subnet_ids, self.ways_out = public, private, ways_out
-        self.register_outputs({"public_subnet_ids": public, "private_subnet_ids": private})
+        self.private_subnet_ids, self.ways_out = private, ways_out
+        self.register_outputs({"private_subnet_ids": private})
 
 
 def subnets(cidr: str, zone: str) -> dict[str, str]:
-    """Give the zone's `private` and `public` networks within the VPC's.
+    """Return the zone's `private` and `public` networks within the VPC's.
 
-    They follow from the zone's letter, of a to g, so that a zone that comes or goes moves no other. Each of the
-    first seven eighths is private to a zone; the last is cut into an eighth of it for each zone's balancers.
+    The zone's letter, a to g, decides which, so that adding or removing a zone moves no other. Each of the first seven
+    eighths is private to a zone; the last is cut into eighths again, one for each zone's balancers.
     """
     at = "abcdefg".index(zone[-1])
     eighths = list(ipaddress.IPv4Network(cidr).subnets(prefixlen_diff=3))

@@ -1,4 +1,4 @@
-"""The node groups: machines that EKS makes, replaces and drains."""
+"""The managed node groups: machines that EKS creates, replaces and drains."""
 
 from collections.abc import Mapping, Sequence
 
@@ -13,10 +13,10 @@ AMI_TYPES = {"linux/amd64": "AL2023_x86_64_STANDARD", "linux/arm64": "AL2023_ARM
 """EKS' own images of Amazon Linux 2023, by platform."""
 
 ROOT_DEVICE = "/dev/xvda"
-"""What these images start from."""
+"""The root device of these images."""
 
 POLICIES = ("AmazonEKSWorkerNodePolicy", "AmazonEC2ContainerRegistryPullOnly")
-"""To join the cluster, and to pull from ECR. The pod network has a role of its own."""
+"""The policies to join the cluster and to pull from ECR. The pod network has its own role."""
 
 
 class Nodes(pulumi.ComponentResource):
@@ -37,7 +37,7 @@ class Nodes(pulumi.ComponentResource):
         tags: Mapping[str, str],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """Declare them in the subnets, which are by zone; `after` is all that a machine needs to become a node."""
+        """Declare them in the subnets, given by zone; `after` is what a machine needs to become a node."""
         super().__init__("ejemplo-django:infra:EksNodes", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
 
@@ -69,15 +69,18 @@ class Nodes(pulumi.ComponentResource):
         after: Sequence[pulumi.Resource],
         tags: Mapping[str, str],
     ) -> aws.eks.NodeGroup:
-        # The provider's default tags do not reach what an auto scaling group makes.
-        made: dict[str, pulumi.Input[str]] = {**tags, "Name": pulumi.Output.concat(cluster_name, "-", group.name)}
+        # The provider's default tags do not reach what an auto scaling group creates.
+        machine_tags: dict[str, pulumi.Input[str]] = {
+            **tags,
+            "Name": pulumi.Output.concat(cluster_name, "-", group.name),
+        }
         template = aws.ec2.LaunchTemplate(
             name,
             update_default_version=True,
             metadata_options=aws.ec2.LaunchTemplateMetadataOptionsArgs(
                 http_endpoint="enabled",
                 http_tokens="required",
-                # One hop ends at the machine: no pod takes its role, and pods that need one have an identity.
+                # One hop ends at the machine: no pod can use its role. Pods that need a role have an identity.
                 http_put_response_hop_limit=1,
             ),
             block_device_mappings=[
@@ -86,14 +89,14 @@ class Nodes(pulumi.ComponentResource):
                     ebs=aws.ec2.LaunchTemplateBlockDeviceMappingEbsArgs(
                         volume_type="gp3",
                         volume_size=group.disk_gib,
-                        # With the account's own key for EBS: auto scaling may use that without a grant.
+                        # With the account's default key for EBS, which auto scaling may use without a grant.
                         encrypted="true",
                         delete_on_termination="true",
                     ),
                 )
             ],
             tag_specifications=[
-                aws.ec2.LaunchTemplateTagSpecificationArgs(resource_type=kind, tags=made)
+                aws.ec2.LaunchTemplateTagSpecificationArgs(resource_type=kind, tags=machine_tags)
                 for kind in ("instance", "volume")
             ],
             opts=pulumi.ResourceOptions(parent=self),
@@ -108,11 +111,17 @@ class Nodes(pulumi.ComponentResource):
             instance_types=[group.machine_type],
             capacity_type="SPOT" if group.spot else "ON_DEMAND",
             scaling_config=aws.eks.NodeGroupScalingConfigArgs(
-                min_size=group.min, max_size=group.max, desired_size=group.desired
+                min_size=group.min,
+                max_size=group.max,
+                desired_size=group.min if group.desired is None else group.desired,
             ),
             launch_template=aws.eks.NodeGroupLaunchTemplateArgs(
                 id=template.id, version=template.latest_version.apply(str)
             ),
             update_config=aws.eks.NodeGroupUpdateConfigArgs(max_unavailable=1),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=after),
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                depends_on=after,
+                ignore_changes=["scalingConfig.desiredSize"] if group.scaled else None,
+            ),
         )

@@ -1,4 +1,4 @@
-"""IAM roles that a service of AWS takes on, with AWS's own policies and nothing else."""
+"""IAM roles for AWS services, with AWS managed policies only."""
 
 import json
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ class ServiceRole(pulumi.ComponentResource):
 
     arn: pulumi.Output[str]
     policies: Sequence[pulumi.Resource]
-    """The attachments: what needs the role waits for them, and goes before they do."""
+    """The policy attachments: what needs the role is created after them and deleted before them."""
 
     def __init__(
         self,
@@ -24,7 +24,7 @@ class ServiceRole(pulumi.ComponentResource):
         actions: Sequence[str] = ("sts:AssumeRole",),
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """Declare it for a service such as eks.amazonaws.com, with AWS's policies of these names."""
+        """Declare it for a service such as eks.amazonaws.com, with the AWS managed policies of these names."""
         super().__init__("ejemplo-django:infra:ServiceRole", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         trust = {"Effect": "Allow", "Principal": {"Service": service}, "Action": list(actions)}
@@ -45,7 +45,7 @@ class ServiceRole(pulumi.ComponentResource):
 
 
 def partition(region: str) -> str:
-    """Give the part of AWS that the region is in, as its ARNs have it."""
+    """Return the AWS partition of a region, as in ARNs."""
     for start, name in {"cn-": "aws-cn", "us-gov-": "aws-us-gov"}.items():
         if region.startswith(start):
             return name

@@ -1,7 +1,7 @@
-"""The Kubernetes versions of EKS and, for each, the add-ons' versions that a cluster gets when its stack names none.
+"""The Kubernetes versions of EKS and, for each, the default versions of the add-ons.
 
-Pinned, so that two runs make the same cluster: a newer row here, or the key `cluster.addons`, is what changes one. EKS
-goes on offering what it once offered, so an old pin still installs; what there is now for a version is told by
+They are pinned, so that two runs make the same cluster: only a newer row here, or the key `cluster.addons`, changes
+one. EKS keeps offering old versions, so an old pin still installs. The command for the current versions is
 `aws eks describe-addon-versions --kubernetes-version 1.35 --addon-name coredns`.
 """
 
@@ -9,13 +9,13 @@ from collections.abc import Mapping
 from typing import Literal, get_args
 
 ON_EVERY_NODE = ("vpc-cni", "kube-proxy", "eks-pod-identity-agent")
-"""The add-ons that run on each machine: without them it is never ready, so they are there before the first."""
+"""The add-ons that run on each node. Without them a node is never ready, so they are created before the first."""
 
 Name = Literal["vpc-cni", "kube-proxy", "eks-pod-identity-agent", "coredns", "metrics-server"]
 """The add-ons of every cluster, by EKS' names."""
 NAMES: tuple[Name, ...] = get_args(Name)
 
-# These have one version for all versions of Kubernetes that EKS supports.
+# The same version for all versions of Kubernetes that EKS supports.
 _SAME = {
     "vpc-cni": "v1.22.3-eksbuild.1",
     "eks-pod-identity-agent": "v1.3.10-eksbuild.3",
@@ -29,6 +29,7 @@ ADDONS: Mapping[str, Mapping[str, str]] = {
     "1.35": {**_SAME, "kube-proxy": "v1.35.3-eksbuild.13", "coredns": "v1.14.3-eksbuild.3"},
     "1.36": {**_SAME, "kube-proxy": "v1.36.0-eksbuild.14", "coredns": "v1.14.3-eksbuild.3"},
 }
-"""By Kubernetes version, those that EKS goes on supporting: 1.31 leaves its extended support on 2026-11-26
-(https://docs.aws.amazon.com/eks/latest/userguide/kubernetes-versions.html). kube-proxy and CoreDNS as the pages
-managing-kube-proxy and managing-coredns of the same guide listed them in 2026; the others as in use with 1.36 then."""
+"""Add-on versions by Kubernetes version, for those that EKS supports for some time: extended support for 1.31 ends on
+2026-11-26 (https://docs.aws.amazon.com/eks/latest/userguide/kubernetes-versions.html). kube-proxy and CoreDNS are as
+listed in 2026 by the pages managing-kube-proxy and managing-coredns of the same guide; the others as used with 1.36
+then."""

@@ -1,1 +1,1 @@
-"""Driver `existing`: a cluster that somebody else looks after."""
+"""Driver `existing`: a cluster that the program uses but does not manage."""

@@ -1,11 +1,11 @@
-"""Driver `existing`: a cluster that somebody else looks after, used and never changed or deleted."""
+"""Driver `existing`: a cluster that the program uses, and never changes or deletes."""
 
 import json
 
 import pulumi
 
 import contract
-from infra import kubectl
+from infra import kubeconfigs, kubectl
 from infra.balancer_kind import BalancerKind
 from infra.cluster.existing.settings import ExistingSettings, StackOutput, kubeconfig_fault
 from infra.kubectl import KubectlError
@@ -13,7 +13,7 @@ from infra.settings.aws import Aws
 
 
 class KubeconfigError(pulumi.RunError):
-    """Another stack has no kubeconfig to give. A RunError, so that its message is all that `pulumi up` shows."""
+    """Another stack exports no usable kubeconfig. A RunError, so that `pulumi up` shows only its message."""
 
 
 class ExistingCluster(pulumi.ComponentResource):
@@ -31,9 +31,10 @@ class ExistingCluster(pulumi.ComponentResource):
         aws: Aws,
         bucket: pulumi.Input[str],
         zone_id: pulumi.Input[str],
+        protect: bool,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """Hand on what the settings say, or another stack; nothing of AWS is needed for it."""
+        """Use the kubeconfig of the settings, or of another stack; nothing in AWS is needed."""
         super().__init__("ejemplo-django:infra:ExistingCluster", name, None, opts)
         self.name = settings.name
         source = settings.source
@@ -41,13 +42,16 @@ class ExistingCluster(pulumi.ComponentResource):
             given = _of_stack(source, opts=pulumi.ResourceOptions(parent=self))
         else:
             given = pulumi.Output.secret(source.get_secret_value())
-        self.kubeconfig = given.apply(_alone)
+        self.kubeconfig = given.apply(_minified)
         self.balancer = settings.balancer
         self.register_outputs({"name": self.name, "kubeconfig": self.kubeconfig})
 
 
 def _of_stack(source: StackOutput, *, opts: pulumi.ResourceOptions) -> pulumi.Output[str]:
-    """Read it as that stack's last `up` left it; of a stack of this program, by the contract of its outputs."""
+    """Return the kubeconfig as of that stack's last `up`.
+
+    For a stack of this program, read it by the contract of its outputs.
+    """
     ours = source.stack.split("/")[1] == pulumi.get_project() and source.key == "kubeconfig"
     found: pulumi.Output[object] = (
         contract.read(source.stack, opts=opts).kubeconfig.apply(lambda text: text)
@@ -57,24 +61,24 @@ def _of_stack(source: StackOutput, *, opts: pulumi.ResourceOptions) -> pulumi.Ou
     return pulumi.Output.secret(found.apply(lambda value: _checked(value, source)))
 
 
-def _alone(kubeconfig: str) -> str:
-    """Keep the current context alone, so that no login to another cluster is in the state and the outputs."""
+def _minified(kubeconfig: str) -> str:
+    """Keep only the current context, so that the state and outputs have no login to another cluster."""
     try:
         return kubectl.minified(kubeconfig)
     except KubectlError as error:
-        raise KubeconfigError(f"{error}. To mend it: {error.mend}") from error
+        raise KubeconfigError(f"{error}. To fix it: {error.fix}") from error
 
 
 def _checked(value: object, source: StackOutput) -> str:
-    """Hand it on as text. What it is stays unsaid: it is secret."""
+    """Return the kubeconfig as text. Messages do not show it: it is secret."""
     if value is None:
         raise KubeconfigError(
             f"The stack {source.stack} has no output {source.key}, from which cluster.kubeconfigStack takes the "
-            f"kubeconfig. `pulumi stack output --stack {source.stack}` lists what it has: name one of those in "
-            "cluster.kubeconfigOutput, or bring that stack up first."
+            f"kubeconfig. `pulumi stack output --stack {source.stack}` lists its outputs: name one of those in "
+            "cluster.kubeconfigOutput, or run `pulumi up` for that stack first."
         )
     # Some programs export an object: as JSON it is a kubeconfig too.
-    text = value if isinstance(value, str) else json.dumps(value)
+    text = kubeconfigs.switched(value if isinstance(value, str) else json.dumps(value), source.context)
     if wrong := kubeconfig_fault(text):
         raise KubeconfigError(
             f"The output {source.key} of the stack {source.stack}, from which cluster.kubeconfigStack takes the "

@@ -7,34 +7,36 @@ from pydantic import AfterValidator, SecretStr, ValidationInfo, WithJsonSchema, 
 
 from infra import kubeconfigs
 from infra.balancer_kind import BalancerKind
-from infra.settings.section import Section, expected, facts, refused
-from infra.settings.values import FROM_FILE, ObjectName
+from infra.settings.section import Section, expected, refused
+from infra.settings.values import FROM_FILE, OUTPUT, STACK, ObjectName, of_another_stack
 
-_PART = "[A-Za-z0-9_.-]+"
 _SOURCES = ("kubeconfig", "kubeconfigFile", "kubeconfigStack")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StackOutput:
-    """Where another stack has its kubeconfig."""
+    """The output of another stack that has the kubeconfig."""
 
     stack: str
-    """Its whole name, `<organization>/<project>/<stack>`."""
+    """The stack's full name, `<organization>/<project>/<stack>`."""
     key: str
     """The output's name."""
+    context: str | None
+    """The context to use; None for the kubeconfig's current-context."""
 
 
 def kubeconfig_fault(text: str) -> str | None:
-    """Say what is wrong with the contents of a kubeconfig, without repeating them; None when nothing is seen."""
+    """Return what is wrong with the contents of a kubeconfig, without repeating them; None if nothing is found."""
     if wrong := kubeconfigs.mistake(text):
         return wrong
-    return None if kubeconfigs.current(text)["context"] else "it is no object of YAML with clusters, users and contexts"
+    return None if kubeconfigs.current(text)["context"] else "it is not a YAML object with clusters, users and contexts"
 
 
-def _kubeconfig(secret: SecretStr) -> SecretStr:
-    if fault := kubeconfig_fault(secret.get_secret_value()):
-        raise refused("the contents of a kubeconfig", found=f"a text that cannot be used ({fault})")
-    return secret
+def _kubeconfig(secret: SecretStr, info: ValidationInfo) -> SecretStr:
+    text = kubeconfigs.switched(secret.get_secret_value(), info.data.get("context"))
+    if fault := kubeconfig_fault(text):
+        raise refused("the contents of a kubeconfig", found=f"a string that cannot be used ({fault})")
+    return SecretStr(text)
 
 
 KubeconfigFile = Annotated[
@@ -46,43 +48,40 @@ KubeconfigFile = Annotated[
 StackName = Annotated[
     str,
     expected(
-        "a stack's whole name, <organization>/<project>/<stack>, such as organization/other/prod",
-        pattern=f"^{_PART}/{_PART}/{_PART}$",
+        "a stack's full name, <organization>/<project>/<stack>, such as organization/other/prod",
+        pattern=f"^{STACK}$",
     ),
+    AfterValidator(of_another_stack),
 ]
-OutputName = Annotated[str, expected("the name of an output such as kubeconfig", pattern="^[A-Za-z_][A-Za-z0-9_-]*$")]
+ContextName = Annotated[str, expected("the name of a context", min_length=1)]
+OutputName = Annotated[str, expected("the name of an output such as kubeconfig", pattern=f"^{OUTPUT}$")]
 
 
 class ExistingSettings(Section):
-    """Driver `existing`: a cluster that somebody else looks after. Every preview looks whether it is fit.
+    """Driver `existing`: a cluster that the program uses but does not manage. Every preview checks whether it is fit.
 
-    Its kubeconfig comes from one of `kubeconfigFile`, `kubeconfigStack` and `kubeconfig`. It must have a
-    current-context and need no other file.
+    The kubeconfig comes from one of `kubeconfigFile`, `kubeconfigStack` and `kubeconfig`. It must have a
+    current-context, unless `context` names one, and need no other file.
     """
 
     driver: Literal["existing"]
-    """A cluster that somebody else looks after."""
+    """A cluster that the program does not manage."""
     name: ObjectName
-    """The cluster's identity, for ever."""
+    """The cluster's name. It cannot be changed later."""
     balancer: BalancerKind = BalancerKind.CLASSIC
-    """What the cluster makes of a Service of type LoadBalancer: `classic`, an ELB, which redirects http to https;
-    `nlb`, a Network Load Balancer, which takes https alone; or `none`, where the balancer is not AWS's and the pods end
-    TLS by `app.tlsSecret`. A change to or from `nlb` makes the Service, and its balancer, anew."""
+    """The kind of load balancer: `classic`, a Classic Load Balancer, which also listens on port 80 so that the app can
+    redirect to HTTPS; `nlb`, a Network Load Balancer, which takes HTTPS only; or `none`, if the balancer is not AWS's
+    and the pods terminate TLS with `app.tlsSecret`. A change to or from `nlb` replaces the Service and its balancer."""
+    context: ContextName | None = None
+    """The context of the kubeconfig to use. Default: its current-context; `kubectl config use-context` changes that."""
     kubeconfig_file: KubeconfigFile | None = None
-    """A kubeconfig on this machine, from the project or from `~`."""
+    """The path of a kubeconfig, relative to the project or beginning with `~`."""
     kubeconfig_stack: StackName | None = None
-    """Another stack that has the kubeconfig among its outputs."""
+    """Another stack that exports the kubeconfig."""
     kubeconfig_output: OutputName | None = None
-    """With `kubeconfigStack`: the name of that output; `kubeconfig` by default."""
+    """The output of `kubeconfigStack` that has the kubeconfig. Default: `kubeconfig`."""
     kubeconfig: Annotated[SecretStr, AfterValidator(_kubeconfig)] | None = None
     """The contents of a kubeconfig."""
-
-    @field_validator("kubeconfig_stack")
-    @classmethod
-    def _another_stack(cls, stack: str | None, info: ValidationInfo) -> str | None:
-        if stack and stack.partition("/")[2] == facts(info).stack:
-            raise refused("another stack: this one has no cluster but the one it is given")
-        return stack
 
     @field_validator("kubeconfig_output")
     @classmethod
@@ -103,7 +102,13 @@ class ExistingSettings(Section):
 
     @property
     def source(self) -> SecretStr | StackOutput:
-        """The contents of the kubeconfig, or where another stack has it."""
+        """The contents of the kubeconfig, or the output of another stack that has it."""
         if self.kubeconfig_stack:
-            return StackOutput(stack=self.kubeconfig_stack, key=self.kubeconfig_output or "kubeconfig")
+            key = self.kubeconfig_output or "kubeconfig"
+            return StackOutput(stack=self.kubeconfig_stack, key=key, context=self.context)
         return self.kubeconfig or self.kubeconfig_file or SecretStr("")
+
+    @property
+    def identity(self) -> dict[str, str]:
+        """The values that cannot change, by key. infra/access.py recognizes the cluster itself."""
+        return {"cluster.driver": self.driver}

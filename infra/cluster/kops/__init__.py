@@ -1,1 +1,1 @@
-"""Driver `kops`: a cluster of EC2 machines, made, changed and deleted by the official kops."""
+"""Driver `kops`: a cluster of EC2 machines, created, changed and deleted with the official kops."""

@@ -1,4 +1,4 @@
-"""Driver `kops`: a cluster of EC2 machines, made, changed and deleted by the official kops."""
+"""Driver `kops`: a cluster of EC2 machines, created, changed and deleted with the official kops."""
 
 from collections.abc import Mapping
 
@@ -12,7 +12,7 @@ from infra.settings.aws import Aws
 
 
 class KopsCluster(pulumi.ComponentResource):
-    """The cluster's spec, its cloud resources, and the wait until it takes work, one after the other."""
+    """The cluster's spec, its cloud resources, and the wait until it accepts work, in this order."""
 
     name: str
     kubeconfig: pulumi.Output[str]
@@ -26,11 +26,13 @@ class KopsCluster(pulumi.ComponentResource):
         aws: Aws,
         bucket: pulumi.Input[str],
         zone_id: pulumi.Input[str],
+        protect: bool,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Declare it; a preview shows what kops plans."""
         super().__init__("ejemplo-django:infra:KopsCluster", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
+        kept = pulumi.ResourceOptions(parent=self, protect=protect)
 
         place = {
             "name": settings.name,
@@ -38,13 +40,13 @@ class KopsCluster(pulumi.ComponentResource):
             "region": aws.region,
             "endpoint": aws.endpoint or "",
         }
-        # Without records in the zone the manifests are known before the zone is, and so is kops' plan.
+        # Without records in the zone, the manifests do not need the zone's id, so a preview knows them and kops' plan.
         rendered: pulumi.Input[str] = (
             pulumi.Output.from_input(zone_id).apply(lambda zone: manifests.render(settings, dns_zone=zone))
             if settings.dns == "public"
             else manifests.render(settings, dns_zone=None)
         )
-        spec = Spec(f"{name}-spec", manifests=rendered, place=place, opts=child)
+        spec = Spec(f"{name}-spec", manifests=rendered, place=place, opts=kept)
         applied = Applied(
             f"{name}-applied", spec=spec, manifests=rendered, apply=settings.apply, place=place, opts=child
         )

@@ -1,4 +1,4 @@
-"""The kops on PATH: how it is run, and what its answers and failures mean."""
+"""Runs the kops on PATH, and interprets its answers and failures."""
 
 import json
 import os
@@ -22,21 +22,22 @@ _MISSING = r"cluster not found \"|Cluster\S* \"[^\"]+\" (was )?not found|no Inst
 WITH_LOGIN = (
     'export S3_ACCESS_KEY_ID="$AWS_ACCESS_KEY_ID" S3_SECRET_ACCESS_KEY="$AWS_SECRET_ACCESS_KEY"; exec "$0" "$@"'
 )
-"""A shell's script that runs its arguments as kops wants it beside S3_ENDPOINT: with the login of the rest of AWS."""
+"""A shell script that runs its arguments with the login that kops needs beside S3_ENDPOINT: the one for the rest of
+AWS."""
 SHOWN_EVERY = 30.0
-"""Seconds between two lines of kops' own that are shown while it works: it writes one every ten."""
+"""Seconds between two lines of kops' log that are shown while it works: it writes one every ten."""
 _LOGGED = re.compile(r"[IW][0-9]{4} [0-9:.]+ +[0-9]+ [^\]]+\] (.+)")
-"""What klog, with which kops writes, puts before a message: severity and date, time, process, place in the source."""
+"""The prefix of a line by klog, kops' log library: severity and date, time, process, source location."""
 _TOLD = 30
-"""How many of the last lines that kops wrote an error repeats."""
+"""The number of kops' last lines that an error repeats."""
 
 
 class KopsError(Exception):
-    """What failed, why as kops says it, and what to do."""
+    """kops failed: what, kops' own reason, and what to do."""
 
 
 class NotFoundError(KopsError):
-    """The store, or the cluster in it, is not there."""
+    """The store, or the cluster in it, does not exist."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,13 +46,13 @@ class Kops:
 
     name: str
     store: str
-    """As kops takes it: s3://bucket, or file:///directory for a copy."""
+    """The store, as kops takes it: s3://bucket, or file:///directory for a copy."""
     region: str
     endpoint: str | None
-    """The URL of a service that speaks AWS's API, the store included; None for AWS itself."""
+    """The URL of a service that implements the AWS API, the store included; None for AWS itself."""
 
     def replace(self, documents: str) -> None:
-        """Put the manifests into the store, whether or not the cluster is in it yet."""
+        """Write the manifests to the store, whether or not the cluster is in it yet."""
         with tempfile.TemporaryDirectory(prefix="kops-") as directory:
             file = Path(directory, "manifests.yaml")
             file.write_text(documents, encoding="utf-8")
@@ -59,7 +60,7 @@ class Kops:
             self._run("replace", "--force", "--filename", str(file), doing="put the cluster's spec into its store")
 
     def stored(self) -> str:
-        """Read the manifests in the store; NotFoundError when the cluster is not there."""
+        """Return the manifests in the store. Raise NotFoundError if the cluster is not there."""
         doing = "read the cluster's spec from its store"
         cluster = self._run("get", "cluster", self.name, "--output=yaml", doing=doing)
         try:
@@ -69,20 +70,20 @@ class Kops:
         return manifests.dump([*manifests.parse(cluster), *manifests.parse(groups)])
 
     def dry_run(self) -> str:
-        """Give kops' own account of what `update` would do."""
+        """Return kops' report of what `update` would do."""
         return self._run("update", "cluster", "--name", self.name, doing="plan the cluster's update")
 
     def update(self) -> None:
-        """Make the cloud as the store says. Machines that run keep running as they are."""
+        """Make the cloud match the store. Running machines stay as they are."""
         arguments = ("update", "cluster", "--name", self.name, "--yes", "--create-kube-config=false")
         self._run(*arguments, doing="update the cluster")
 
     def reconcile(self) -> None:
-        """Make the cloud as the store says and replace the machines that are not: the control plane's first."""
+        """Make the cloud match the store, and replace machines that differ, those of the control plane first."""
         self._run("reconcile", "cluster", "--name", self.name, "--yes", doing="reconcile the cluster")
 
     def to_roll(self) -> list[str]:
-        """List the groups in which machines are not as the store and the cloud say."""
+        """Return the groups with machines that do not match the store and the cloud."""
         said = self._run(
             "rolling-update",
             "cluster",
@@ -96,7 +97,7 @@ class Kops:
         return sorted(row[0] for row in rows if len(row) >= 7 and row[2].isdigit() and row[2] != "0")
 
     def delete_group(self, group: str) -> None:
-        """Delete a group of machines; kops does not drain them first."""
+        """Delete a group of machines. kops does not drain them first."""
         self._run(
             "delete",
             "instancegroup",
@@ -108,15 +109,15 @@ class Kops:
         )
 
     def validate(self, *, minutes: int) -> list[Mapping[str, Any]]:
-        """Wait until kops calls the cluster valid and list its nodes; KopsError names what is not valid.
+        """Wait until kops calls the cluster valid, and return its nodes. Raise KopsError with what is not valid.
 
-        With 0 minutes it is asked once.
+        With 0 minutes, ask once.
         """
         wait = ["--wait", f"{minutes}m"] if minutes else []
         doing = "wait until the cluster is valid" if minutes else "validate the cluster"
         arguments = ("validate", "cluster", "--name", self.name, "--output=json", *wait)
         ended = self._ended(*arguments)
-        # One object for each attempt, nothing in between.
+        # One object per attempt, without separators.
         attempts = list(_json_objects(ended.stdout))
         last = attempts[-1] if attempts else {}
         if ended.returncode:
@@ -124,14 +125,14 @@ class Kops:
                 f"{each.get('type', 'thing')} {each.get('name', '')}: {each.get('message', '')}"
                 for each in last.get("failures") or []
             ]
-            # While the API does not answer there is nothing to list; kops says so once for each attempt.
+            # While the API does not answer, there is nothing to list; kops says so once per attempt.
             unanswered = re.findall(r"\(will retry\): unexpected error during validation: (.+)", ended.stderr)
             raise _failure(doing, ended, invalid=invalid or unanswered[-1:])
         nodes: list[Mapping[str, Any]] = last.get("nodes") or []
         return nodes
 
     def kubeconfig(self) -> str:
-        """Give a kubeconfig without a credential: kops, called by whoever uses it, issues one for an hour."""
+        """Return a kubeconfig without a credential: it calls kops, which issues one for an hour."""
         with tempfile.TemporaryDirectory(prefix="kops-") as directory:
             file = Path(directory, "kubeconfig")
             self._run(
@@ -145,7 +146,7 @@ class Kops:
             return file.read_text(encoding="utf-8")
 
     def delete(self) -> None:
-        """Delete the machines and all that kops made for them, then the cluster in the store."""
+        """Delete the machines and everything that kops made for them, then the cluster in the store."""
         self._run("delete", "cluster", "--name", self.name, "--yes", doing="delete the cluster")
 
     def _run(self, *arguments: str, doing: str) -> str:
@@ -174,32 +175,32 @@ class Kops:
 
     @contextmanager
     def _environment(self) -> Iterator[dict[str, str]]:
-        # What the user set for work by hand must not lead kops to another cluster or store.
+        # The user's own variables must not lead kops to another cluster or store.
         elsewhere = ("KOPS_STATE_STORE", "KOPS_CLUSTER_NAME")
         given = {key: value for key, value in os.environ.items() if key not in elsewhere}
         given["AWS_REGION"] = self.region
         given |= endpoint_environment(self.endpoint, region=self.region)
         if self.endpoint:
-            # kops demands them beside S3_ENDPOINT and takes the usual ones for the rest of AWS.
+            # kops needs these beside S3_ENDPOINT, and the usual ones for the rest of AWS.
             given["S3_ACCESS_KEY_ID"] = os.environ.get("AWS_ACCESS_KEY_ID", "")
             given["S3_SECRET_ACCESS_KEY"] = os.environ.get("AWS_SECRET_ACCESS_KEY", "")
-        # Some commands write to the current kubeconfig or delete from it: the user's own is none of their business.
+        # Some commands change the current kubeconfig: keep them away from the user's own.
         with tempfile.TemporaryDirectory(prefix="kops-") as directory:
             yield given | {"KUBECONFIG": str(Path(directory, "config"))}
 
 
 def endpoint_environment(endpoint: str | None, *, region: str) -> dict[str, str]:
-    """Give the variables by which kops speaks to an endpoint instead of AWS; none of them is secret."""
+    """Return the variables with which kops uses an endpoint instead of AWS; none of them is secret."""
     if not endpoint:
         return {}
     return {"AWS_ENDPOINT_URL": endpoint, "S3_ENDPOINT": endpoint, "S3_REGION": region}
 
 
 def unfit(kubernetes_version: str) -> str | None:
-    """Say why the kops on PATH cannot make this Kubernetes and where another is to be had, or None if it can."""
+    """Return why the kops on PATH cannot make this version of Kubernetes, and what to do; None if it can."""
     minor = max(int(kubernetes_version.split(".")[1]), KOPS_OLDEST)
-    wanted = (
-        f"Kubernetes {kubernetes_version} wants kops 1.{minor} or newer on PATH. Download it from {_RELEASES}, "
+    fix = (
+        f"Kubernetes {kubernetes_version} needs kops 1.{minor} or newer on PATH. Download it from {_RELEASES}, "
         "check its sha256, and run this again."
     )
     try:
@@ -211,17 +212,17 @@ def unfit(kubernetes_version: str) -> str | None:
             check=False,
         )
     except OSError as error:
-        return f"kops cannot be run ({error.strerror}). {wanted}"
+        return f"kops cannot be run ({error.strerror}). {fix}"
     match = re.search(r"^v?1\.([0-9]+)\.[0-9]+", said.stdout, flags=re.MULTILINE)
     if not match:
-        return f"`kops version --short` says {(said.stdout or said.stderr).strip()!r}, which is no version. {wanted}"
+        return f"`kops version --short` says {(said.stdout or said.stderr).strip()!r}, which is not a version. {fix}"
     if int(match[1]) < minor:
-        return f"The kops on PATH is {said.stdout.strip()}, which is too old. {wanted}"
+        return f"The kops on PATH is {said.stdout.strip()}, which is too old. {fix}"
     return None
 
 
 def _followed(lines: Iterable[str], *, name: str) -> Iterator[str]:
-    """Hand the lines on as kops writes them, and show the user one now and then while it works."""
+    """Yield the lines that kops writes, and show one to the user from time to time."""
     shown = time.monotonic()
     for line in lines:
         yield line
@@ -231,7 +232,7 @@ def _followed(lines: Iterable[str], *, name: str) -> Iterator[str]:
 
 
 def _failure(doing: str, ended: subprocess.CompletedProcess[str], *, invalid: Sequence[str] = ()) -> KopsError:
-    """Make the error of a kops that failed: what it calls invalid, its own reason, its last lines."""
+    """Return the error for a failed kops: what it calls invalid, its own reason, or its last lines."""
     if ended.returncode < 0:
         ending = f"was ended by signal {-ended.returncode}"
     else:
@@ -240,13 +241,13 @@ def _failure(doing: str, ended: subprocess.CompletedProcess[str], *, invalid: Se
     reasons = [line.removeprefix("Error: ") for line in lines if line.startswith("Error: ")]
     parts = [f"kops could not {doing}: it {ending}."]
     if invalid:
-        parts.append("It calls invalid:\n" + "\n".join(f"  - {each}" for each in invalid))
+        parts.append("Not valid:\n" + "\n".join(f"  - {each}" for each in invalid))
     if reasons:
-        parts.append("It says: " + "; ".join(reasons))
+        parts.append("Reason: " + "; ".join(reasons))
     elif lines:
-        parts.append("Its last lines:\n" + "\n".join(f"  {each}" for each in lines[-_TOLD:]))
+        parts.append("Last lines:\n" + "\n".join(f"  {each}" for each in lines[-_TOLD:]))
     text = "\n".join(parts)
-    # kops has one exit code for every failure; these are the words of its store for what is not there.
+    # kops has one exit code for every failure; these are its words for something that does not exist.
     if re.search(_MISSING, ended.stderr):
         return NotFoundError(text)
     return KopsError(text)

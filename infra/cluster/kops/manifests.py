@@ -1,4 +1,4 @@
-"""What kops is told: its Cluster and InstanceGroup manifests, made from the settings and always the same for them."""
+"""The Cluster and InstanceGroup manifests for kops, always the same for the same settings."""
 
 import hashlib
 import ipaddress
@@ -17,9 +17,9 @@ API_VERSION = "kops.k8s.io/v1alpha2"
 
 
 def render(settings: KopsSettings, *, dns_zone: str | None) -> str:
-    """Render the manifests as YAML; `dns_zone` is the hosted zone's id, for the settings with `dns: public`.
+    """Return the manifests as YAML; `dns_zone` is the hosted zone's id, for settings with `dns: public`.
 
-    They do not say where they are stored (`configBase`), so that they are known before the state bucket is, and the
+    They leave out where they are stored (`configBase`), so that they are known before the state bucket is, and are the
     same in a copy of it.
     """
     documents = [_cluster(settings, dns_zone=dns_zone), *_control_plane(settings)]
@@ -28,27 +28,27 @@ def render(settings: KopsSettings, *, dns_zone: str | None) -> str:
 
 
 def dump(documents: Iterable[Manifest]) -> str:
-    """Write manifests as one text, keys sorted."""
+    """Return the manifests as one text, keys sorted."""
     return yaml.safe_dump_all(documents, sort_keys=True, default_flow_style=False)
 
 
 def parse(text: str) -> list[Manifest]:
-    """Read manifests from one text; empty documents are left out."""
+    """Return the manifests in a text, without empty documents."""
     return [each for each in yaml.safe_load_all(text) if each]
 
 
 def digest(text: str) -> str:
-    """Give the hash of the manifests: another one, and nothing else, makes kops change the cluster."""
+    """Return the hash of the manifests. Only another hash makes kops change the cluster."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def groups(text: str) -> list[str]:
-    """List the names of the instance groups in the manifests."""
+    """Return the names of the instance groups in the manifests."""
     return [each["metadata"]["name"] for each in parse(text) if each["kind"] == "InstanceGroup"]
 
 
 def stored_in(text: str, *, base: str) -> str:
-    """Give the manifests with the place where the cluster's machines find the store."""
+    """Return the manifests with the location where the cluster's machines find the store."""
     documents = parse(text)
     for each in documents:
         if each["kind"] == "Cluster":
@@ -67,10 +67,13 @@ def _cluster(settings: KopsSettings, *, dns_zone: str | None) -> Manifest:
         "cloudProvider": "aws",
         "etcdClusters": [_etcd(settings, name) for name in ("main", "events")],
         "iam": iam,
-        # Without it whoever reaches a kubelet may run commands in its pods; kops asks for it in a warning.
+        # Without it, anybody who reaches a kubelet may run commands in its pods; kops warns about that.
         "kubelet": {"anonymousAuth": False},
         "kubernetesApiAccess": list(settings.api_access),
         "kubernetesVersion": settings.kubernetes_version,
+        # For HorizontalPodAutoscalers. kops secures its TLS only with cert-manager, which no cluster of this program
+        # has; it only serves figures, within the cluster.
+        "metricsServer": {"enabled": True, "insecure": True},
         "networkCIDR": settings.network_cidr,
         "networking": {settings.networking: {}},
         "nonMasqueradeCIDR": settings.cluster_cidr,
@@ -78,6 +81,10 @@ def _cluster(settings: KopsSettings, *, dns_zone: str | None) -> Manifest:
         "subnets": _subnets(settings),
         "topology": {"dns": {"type": "Public" if settings.dns == "public" else "None"}},
     }
+    if any(group.min < group.max for group in settings.nodes):
+        # It runs on the control plane, with that machine's role. The app's pods have emptyDirs, which hold nothing
+        # lasting: counted as local storage, they would keep every node with such a pod forever.
+        spec["clusterAutoscaler"] = {"enabled": True, "skipNodesWithLocalStorage": False}
     if dns_zone:
         spec["dnsZone"] = dns_zone
     return {"apiVersion": API_VERSION, "kind": "Cluster", "metadata": {"name": settings.name}, "spec": spec}
@@ -92,9 +99,9 @@ def _etcd(settings: KopsSettings, name: str) -> Manifest:
 
 
 def _subnets(settings: KopsSettings) -> list[Manifest]:
-    """Cut the VPC into eighths: the first, cut again, for what balancers need, the others one for each zone.
+    """Cut the VPC into eighths: one for each zone; the first is cut again, for the balancers' subnets.
 
-    A zone's letter says which eighth, so that a zone more or another order moves no subnet: that AWS cannot do.
+    A zone's letter decides which eighth, so that adding or reordering zones moves no subnet, which AWS does not allow.
     """
     eighths = list(ipaddress.IPv4Network(settings.network_cidr).subnets(prefixlen_diff=3))
     utilities = list(eighths[0].subnets(prefixlen_diff=3))
@@ -110,7 +117,7 @@ def _subnets(settings: KopsSettings) -> list[Manifest]:
 
 
 def _control_plane_members(settings: KopsSettings) -> list[tuple[str, str, str]]:
-    """Give the group, the etcd member's name and the zone of each machine, named as `kops create cluster` does."""
+    """Return each machine's group, etcd member name and zone, named as by `kops create cluster`."""
     zones = settings.control_plane.zones
     count = settings.control_plane.count
     if count <= len(zones):
@@ -128,7 +135,7 @@ def _control_plane(settings: KopsSettings) -> list[Manifest]:
 
 
 def _node_group(settings: KopsSettings, group: NodeGroup) -> Manifest:
-    made = _group(
+    manifest = _group(
         settings,
         group.name,
         role="Node",
@@ -138,13 +145,13 @@ def _node_group(settings: KopsSettings, group: NodeGroup) -> Manifest:
         zones=group.zones,
     )
     if group.spot:
-        made["spec"]["mixedInstancesPolicy"] = {
+        manifest["spec"]["mixedInstancesPolicy"] = {
             "instances": [group.machine_type],
             "onDemandBase": 0,
             "onDemandAboveBase": 0,
             "spotAllocationStrategy": "capacity-optimized",
         }
-    return made
+    return manifest
 
 
 def _group(
@@ -158,7 +165,7 @@ def _group(
     zones: tuple[str, ...],
 ) -> Manifest:
     spec: Manifest = {
-        # Version 2 of the metadata service, one hop: no pod takes the machine's role.
+        # Version 2 of the metadata service, one hop: no pod can use the machine's role.
         "instanceMetadata": {"httpPutResponseHopLimit": 1, "httpTokens": "required"},
         "machineType": machine_type,
         "maxSize": high,

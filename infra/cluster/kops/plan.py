@@ -1,4 +1,4 @@
-"""What an `up` would do to the cluster: the difference of its spec, and kops' own dry run on a copy of its store."""
+"""What an `up` would do to the cluster: the changes to its spec, and kops' own dry run on a copy of its store."""
 
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,8 +9,8 @@ from infra.cluster.kops import manifests
 from infra.cluster.kops.command import Kops, KopsError, NotFoundError
 
 Plan = dict[str, list[str]]
-"""By kind of change, what is changed: `spec`, `create`, `modify`, `delete`, `later` (what kops deletes only once
-nothing uses it) and `roll` (the groups whose machines are replaced one by one). Only what there is has a key."""
+"""The changes, by kind: `spec`, `create`, `modify`, `delete`, `later` (what kops deletes only once nothing uses it) and
+`roll` (the groups whose machines are replaced one by one). A kind without changes has no key."""
 
 _HEADINGS = {
     "Will create resources:": "create",
@@ -19,7 +19,7 @@ _HEADINGS = {
     "Items will be deleted only when the --prune flag is specified:": "later",
 }
 _TITLES = {
-    "spec": "in its spec",
+    "spec": "in the spec",
     "create": "to create",
     "modify": "to modify",
     "delete": "to delete",
@@ -28,24 +28,24 @@ _TITLES = {
 }
 _WHOLE_SPEC = "ManagedFile/cluster-completed.spec"
 _SHOWN = 12
-"""How many lines of a kind are shown before the rest is only counted; the whole is in the resource's `plan`."""
+"""The lines of a kind that are shown before the rest is only counted; the resource's `plan` has all of them."""
 
 
 def make(live: Kops, documents: str) -> Plan:
-    """Find out what these manifests would change, without changing anything.
+    """Return what these manifests would change, without changing anything.
 
-    kops is given a copy of the store in a directory, and writes only there. With a live store of "", or one in which
-    the cluster is not, the copy begins empty. Otherwise kops goes on reading from the live one what the machines read
-    from it, such as the cluster's certificates: with another place in its spec, every machine would seem changed.
-    Raises KopsError for what kops refuses, or never could do.
+    kops gets a copy of the store in a directory, and writes only there. With a live store of "", or one without the
+    cluster, the copy is empty at first. Otherwise kops keeps reading from the live store what the machines read from
+    it, such as the cluster's certificates: with another location in its spec, every machine would seem changed. Raise
+    KopsError for what kops refuses, or can never do.
     """
     stored = _stored(live)
     changed = spec_changes(stored, documents)
     for each in changed:
         if ": spec.networkCIDR: " in each:
             raise KopsError(
-                f"kops cannot move a cluster to another network, and tries for ten minutes before it says so: {each}. "
-                "Put cluster.networkCidr back, or give cluster.name another name, for another cluster."
+                f"kops cannot move a cluster to another network, and fails only after ten minutes: {each}. "
+                "Put cluster.networkCidr back, or set another cluster.name, for another cluster."
             )
     with tempfile.TemporaryDirectory(prefix="kops-store-") as directory:
         copy = replace(live, store=f"file://{directory}")
@@ -56,7 +56,7 @@ def make(live: Kops, documents: str) -> Plan:
             copy.replace(documents)
         found = read(copy.dry_run())
         pending = copy.to_roll() if stored else []
-    # kops keeps the whole spec beside it, dated: in a copy it always differs, and `spec` tells of what changes.
+    # kops stores the whole spec, dated, beside it: in a copy it always differs, and `spec` has the real changes.
     found["modify"] = [each for each in found.get("modify", []) if not each.startswith(_WHOLE_SPEC)]
     gone = sorted(set(manifests.groups(stored)) - set(manifests.groups(documents)))
     found["delete"] = found.get("delete", []) + [f"InstanceGroup/{each} and its machines" for each in gone]
@@ -66,14 +66,14 @@ def make(live: Kops, documents: str) -> Plan:
 
 
 def base(kops: Kops) -> str:
-    """Say where in its store the cluster's machines find what they need."""
+    """Return the location in the store where the cluster's machines find what they need."""
     return f"{kops.store}/{kops.name}"
 
 
 def spec_changes(stored: str, documents: str) -> list[str]:
-    """List where the manifests differ from those in the store, by path.
+    """Return where the manifests differ from those in the store, by path.
 
-    Only what the manifests say counts: kops adds defaults of its own to what it stores.
+    Only what the manifests set counts: kops adds its own defaults to what it stores.
     """
     old, new = _by_name(stored), _by_name(documents)
     changes = [f"{key}: removed" for key in sorted(old.keys() - new.keys())]
@@ -86,7 +86,7 @@ def spec_changes(stored: str, documents: str) -> list[str]:
 
 
 def read(said: str) -> Plan:
-    """Read the report of a dry run; the fields of a resource to modify stand behind it."""
+    """Parse the report of a dry run; the changed fields of a resource follow it."""
     found: Plan = {}
     kind = ""
     for line in said.splitlines():
@@ -95,7 +95,7 @@ def read(said: str) -> Plan:
         elif not line.startswith("  "):
             kind = kind if not line.strip() else ""
         elif kind and line.startswith("  \t"):
-            # With an endpoint, the control plane's start script has the store's login; a plan is kept and shown.
+            # With an endpoint, the control plane's start script contains the store's login; a plan is stored and shown.
             if kind == "modify" and (text := " ".join(line.split())) and "S3_SECRET_ACCESS_KEY" not in text:
                 found[kind][-1] += f"\n{text}"
         elif kind:
@@ -104,7 +104,7 @@ def read(said: str) -> Plan:
 
 
 def text(plan: Plan) -> str:
-    """Say it for a person, the long lists cut short."""
+    """Return the plan for people, with long lists shortened."""
     parts = []
     for kind, title in _TITLES.items():
         if lines := plan.get(kind):
@@ -139,7 +139,10 @@ def _differences(old: Any, new: Any, path: str) -> Iterator[str]:
 
 
 def _rolling(modified: Sequence[str], *, name: str) -> Iterator[str]:
-    """A machine is replaced when its launch template is another; kops names that after the group and its role."""
+    """Yield the groups whose machines are replaced, because their launch template changes.
+
+    kops names a launch template after the group and its role.
+    """
     for each in modified:
         task = each.split("\n")[0]
         if task.startswith("LaunchTemplate/"):

@@ -1,7 +1,7 @@
-"""The three resources of a cluster made by kops, which can fail and be resumed apart.
+"""The three resources of a kops cluster, which can fail and be resumed separately.
 
-Their providers are stored in the state by reference: this module and its classes must keep their names. Each does its
-work again without harm, since one that was interrupted is not in the state and is created once more.
+The state refers to their providers by name: do not rename this module or its classes. Each can safely repeat its work:
+an interrupted one is not in the state, and is created again.
 """
 
 from collections.abc import Mapping
@@ -26,21 +26,22 @@ from infra.cluster.kops.command import Kops, NotFoundError
 Inputs = dict[str, Any]
 
 _DRIFTED = "drifted"
-"""In place of the hash of what is there, when `refresh` found something else: the next `up` puts it right."""
+"""Replaces the hash if `refresh` found something else; the next `up` then corrects it."""
 
 
 class _KopsProvider(ResourceProvider):
-    """What the three have in common: the cluster's place, which makes another cluster when it changes."""
+    """The common part: the cluster's name and store, which mean another cluster when they change."""
 
     serialize_as_secret_always = False  # nothing in it but its name
 
     def diff(self, _id: str, olds: Inputs, news: Inputs) -> DiffResult:
-        """Compare hashes, once the cluster is the same one.
+        """Compare the hashes, unless it is another cluster.
 
-        Another `apply` counts as well: it may bring about what the one before left to the user.
+        Another `apply` is a change too: it may do what the one before left to the user.
         """
         moved = [key for key in ("name", "store") if olds.get(key) != news.get(key)]
-        # The cluster's name is on what kops made: the same one in another store would be made of the same things.
+        # What kops made has the cluster's name: in another store, a cluster of the same name would be made of the same
+        # things.
         return DiffResult(
             changes=bool(moved) or any(olds.get(key) != news.get(key) for key in ("hash", "apply")),
             replaces=moved,
@@ -49,10 +50,10 @@ class _KopsProvider(ResourceProvider):
 
 
 class SpecProvider(_KopsProvider):
-    """Keeps the manifests in the state store."""
+    """Writes the manifests to the state store."""
 
     def check(self, _olds: Inputs, news: Inputs) -> CheckResult:
-        """Refuse a kops that is missing or too old, at preview; add the hash."""
+        """Refuse a missing or outdated kops, already at preview, and add the hash."""
         documents = news["manifests"]
         if not _known(documents):
             return CheckResult({**news, "hash": rpc.UNKNOWN}, [])
@@ -62,7 +63,7 @@ class SpecProvider(_KopsProvider):
         return CheckResult({**news, "hash": manifests.digest(documents)}, failures)
 
     def create(self, props: Inputs) -> CreateResult:
-        """Write them, over those of an attempt that was interrupted."""
+        """Write them, over those of an interrupted attempt."""
         self._write(props)
         return CreateResult(props["name"], _outputs(props))
 
@@ -72,7 +73,7 @@ class SpecProvider(_KopsProvider):
         return UpdateResult(_outputs(news))
 
     def read(self, id_: str, props: Inputs) -> ReadResult:
-        """Compare them with what is in the store."""
+        """Compare them with those in the store."""
         try:
             stored = _kops(props).stored()
         except NotFoundError:
@@ -81,7 +82,7 @@ class SpecProvider(_KopsProvider):
         return ReadResult(id_, _read(props, drift))
 
     def delete(self, _id: str, props: Inputs) -> None:
-        """Delete the whole cluster: kops needs the spec for it, so it goes with what the spec made."""
+        """Delete the whole cluster: kops needs the spec for that, so both go together."""
         try:
             _kops(props).delete()
         except NotFoundError:
@@ -93,10 +94,10 @@ class SpecProvider(_KopsProvider):
 
 
 class AppliedProvider(_KopsProvider):
-    """Makes the cloud as the spec says."""
+    """Makes the cloud match the spec."""
 
     def check(self, olds: Inputs, news: Inputs) -> CheckResult:
-        """Add what kops plans, when the spec is another than the one applied last, or `apply` is."""
+        """Add kops' plan if the spec or `apply` differs from what was applied last."""
         if not _known(news["hash"]) or not _known(news["manifests"]):
             return CheckResult({**news, "plan": {}}, [])
         if olds and all(olds.get(key) == news[key] for key in ("hash", "apply")):
@@ -105,25 +106,25 @@ class AppliedProvider(_KopsProvider):
         return CheckResult({**news, "plan": plan.make(_kops(known), news["manifests"])}, [])
 
     def create(self, props: Inputs) -> CreateResult:
-        """Make it; of what an interrupted attempt made, kops makes nothing twice."""
+        """Apply it; what an interrupted attempt made, kops does not make twice."""
         _kops(props).update()
         return CreateResult(props["name"], {**_outputs(props), "pending": []})
 
     def update(self, _id: str, _olds: Inputs, news: Inputs) -> UpdateResult:
-        """Change it, as far as `apply` says."""
+        """Apply the change, as far as `apply` allows."""
         kops = _kops(news)
         if news["apply"] != "manual":
             if news["apply"] == "reconcile":
                 kops.reconcile()
             else:
                 kops.update()
-            # Last, so that the new groups are there to take the pods.
+            # Last, so that the new groups can take over the pods.
             for group in sorted(set(manifests.groups(kops.stored())) - set(manifests.groups(news["manifests"]))):
                 kops.delete_group(group)
         return UpdateResult({**_outputs(news), "pending": kops.to_roll()})
 
     def read(self, id_: str, props: Inputs) -> ReadResult:
-        """Ask kops whether it would change anything."""
+        """Ask kops for changes that it would make."""
         kops = _kops(props)
         try:
             found = plan.read(kops.dry_run())
@@ -132,23 +133,23 @@ class AppliedProvider(_KopsProvider):
             return ReadResult("", {})
         drift = [each for kind in ("create", "modify", "delete") for each in found.get(kind, [])]
         if props["apply"] == "manual":
-            drift = []  # to bring it up to date is the user's
+            drift = []  # the user applies it
         return ReadResult(id_, {**_read(props, drift), "pending": pending})
 
 
 class ReadyProvider(_KopsProvider):
-    """Waits until kops calls the cluster valid, and has its kubeconfig."""
+    """Waits until kops calls the cluster valid, and returns its kubeconfig."""
 
     def create(self, props: Inputs) -> CreateResult:
-        """Wait for it."""
+        """Wait until the cluster is valid."""
         return CreateResult(props["name"], self._ready(props))
 
     def update(self, _id: str, _olds: Inputs, news: Inputs) -> UpdateResult:
-        """Wait for it again."""
+        """Wait again until the cluster is valid."""
         return UpdateResult(self._ready(news))
 
     def read(self, id_: str, props: Inputs) -> ReadResult:
-        """Validate the cluster once, and look whether its kubeconfig is another."""
+        """Validate the cluster once, and read its kubeconfig."""
         kops = _kops(props)
         try:
             kubeconfig = self._kubeconfig(kops)
@@ -167,14 +168,14 @@ class ReadyProvider(_KopsProvider):
 
     def _kubeconfig(self, kops: Kops) -> str:
         kubeconfig = yaml.safe_load(kops.kubeconfig())
-        # Whoever uses it calls kops for a credential, which has to find the same cloud; none of this is secret.
+        # Users of the kubeconfig call kops for a credential, and kops must find the same cloud. None of this is secret.
         variables = command.endpoint_environment(kops.endpoint, region=kops.region) | {"AWS_REGION": kops.region}
         for user in kubeconfig.get("users") or []:
-            if given := user["user"].get("exec"):
+            if login := user["user"].get("exec"):
                 if kops.endpoint:
-                    given |= {"command": "sh", "args": ["-c", command.WITH_LOGIN, given["command"], *given["args"]]}
-                given["env"] = [{"name": name, "value": value} for name, value in sorted(variables.items())]
-                given["interactiveMode"] = "Never"
+                    login |= {"command": "sh", "args": ["-c", command.WITH_LOGIN, login["command"], *login["args"]]}
+                login["env"] = [{"name": name, "value": value} for name, value in sorted(variables.items())]
+                login["interactiveMode"] = "Never"
         return yaml.safe_dump(kubeconfig, sort_keys=True)
 
 
@@ -190,13 +191,13 @@ class Spec(pulumi.dynamic.Resource, module="ejemplo-django", name="KopsSpec"):
 
 
 class Applied(pulumi.dynamic.Resource, module="ejemplo-django", name="KopsApplied"):
-    """The cluster's cloud resources, as the spec of that hash says."""
+    """The cluster's cloud resources, as in the spec with that hash."""
 
     hash: pulumi.Output[str]
     plan: pulumi.Output[Mapping[str, list[str]]]
-    """What kops planned before it was last applied."""
+    """kops' plan before the last change."""
     pending: pulumi.Output[list[str]]
-    """The groups with machines that are still to be replaced."""
+    """The groups with machines that must still be replaced."""
 
     def __init__(
         self,
@@ -209,7 +210,7 @@ class Applied(pulumi.dynamic.Resource, module="ejemplo-django", name="KopsApplie
         opts: pulumi.ResourceOptions,
     ) -> None:
         """Declare it."""
-        given: Inputs = {
+        props: Inputs = {
             "manifests": manifests,
             "hash": spec.hash,
             "apply": apply,
@@ -217,23 +218,23 @@ class Applied(pulumi.dynamic.Resource, module="ejemplo-django", name="KopsApplie
             "plan": None,
             "pending": None,
         }
-        # The spec shows its manifests already, and the difference between two plans says nothing.
+        # The spec already shows its manifests, and a difference between two plans tells nothing.
         quiet = pulumi.ResourceOptions(hide_diffs=["manifests", "plan"])
-        super().__init__(AppliedProvider(), name, {**place, **given}, pulumi.ResourceOptions.merge(opts, quiet))
+        super().__init__(AppliedProvider(), name, {**place, **props}, pulumi.ResourceOptions.merge(opts, quiet))
 
 
 class Ready(pulumi.dynamic.Resource, module="ejemplo-django", name="KopsReady"):
-    """The cluster that takes work."""
+    """The cluster, once it accepts work."""
 
     kubeconfig: pulumi.Output[str]
-    """Secret, though without a credential in it."""
+    """The kubeconfig. Secret, although it contains no credential."""
     nodes: pulumi.Output[list[str]]
 
     def __init__(
         self, name: str, *, applied: Applied, wait_minutes: int, place: Inputs, opts: pulumi.ResourceOptions
     ) -> None:
         """Declare it."""
-        given: Inputs = {
+        props: Inputs = {
             "hash": applied.hash,
             "waitMinutes": wait_minutes,
             "drift": [],
@@ -241,11 +242,11 @@ class Ready(pulumi.dynamic.Resource, module="ejemplo-django", name="KopsReady"):
             "nodes": None,
         }
         secret = pulumi.ResourceOptions(additional_secret_outputs=["kubeconfig"])
-        super().__init__(ReadyProvider(), name, {**place, **given}, pulumi.ResourceOptions.merge(opts, secret))
+        super().__init__(ReadyProvider(), name, {**place, **props}, pulumi.ResourceOptions.merge(opts, secret))
 
 
 def _known(value: object) -> bool:
-    """Whether a text is there already: in a preview, an object of the SDK's stands for one that is not."""
+    """Return whether a value is known: in a preview, an object of the SDK stands for an unknown one."""
     return isinstance(value, str)
 
 

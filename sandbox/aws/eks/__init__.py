@@ -1,7 +1,7 @@
-"""EKS as AWS has it, on top of moto's: the control plane is the sandbox's own API server, its only one.
+"""EKS as on AWS, on top of moto's: its only control plane is the sandbox's own API server.
 
-Each module changes or adds what moto 5.2.5 lacks of one noun: the cluster and its updates, who may enter, node groups,
-add-ons. What they do not implement is refused by the name of its operation or parameter.
+Each module adds what moto 5.2.5 lacks of one noun: the cluster and its updates, access entries, node groups, add-ons.
+An operation or parameter that they do not implement is refused by its name.
 """
 
 from moto.eks.responses import EKSResponse
@@ -12,11 +12,10 @@ from sandbox.layout import Layout
 
 
 def as_aws_does_it(layout: Layout) -> None:
-    """Change moto's EKS, before its server starts."""
-    # moto lists the paths that it knows; the API's model finds the operation for any.
+    """Patch moto's EKS, before its server starts."""
+    # moto has a list of known paths; the API's model finds the operation for any path.
     url_paths.clear()
     url_paths["{0}/(?P<path>.+)$"] = EKSResponse().dispatch
-    access.forget(layout)
     cluster.patch_moto(layout)
     access.patch_moto(layout)
     nodegroups.patch_moto(layout)

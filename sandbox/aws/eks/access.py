@@ -1,8 +1,9 @@
-"""Access entries: which IAM principal is whom in Kubernetes, and what it may do there.
+"""Access entries: they map IAM principals to Kubernetes users and their permissions.
 
-EKS' own authenticator reads the entries from a file, which is written here after each change. What an access policy
-permits is a binding of Kubernetes' own roles here; on AWS it is an authorizer inside of the control plane, which
-`kubectl get clusterrolebindings` does not show.
+EKS' own authenticator reads the entries from a file, which is written here after each change. When moto is killed it
+forgets its clusters, but the control plane and this file remain: principals keep their access, so that the next `up`
+can read what is in Kubernetes and makes AWS's part again. An access policy is a binding of Kubernetes' own roles here;
+on AWS it is an authorizer inside the control plane, which `kubectl get clusterrolebindings` does not show.
 """
 
 import re
@@ -33,8 +34,8 @@ ROLES = {
     "AmazonEKSEditPolicy": "edit",
     "AmazonEKSViewPolicy": "view",
 }
-"""Each policy's role; https://docs.aws.amazon.com/eks/latest/userguide/access-policy-permissions.html names the
-user-facing roles of Kubernetes that the policies follow. Nothing follows AdminView, which reads everything."""
+"""The role of each policy; https://docs.aws.amazon.com/eks/latest/userguide/access-policy-permissions.html names the
+user-facing roles of Kubernetes to which they correspond. AdminView, which reads everything, corresponds to none."""
 
 _POLICY = "arn:aws:eks::aws:cluster-access-policy/"
 _RBAC = "/apis/rbac.authorization.k8s.io/v1"
@@ -125,12 +126,12 @@ def patch_moto(layout: Layout) -> None:
 
 
 def entries(cluster: Cluster) -> dict[str, Any]:
-    """The access entries of a cluster by their principals."""
+    """Return a cluster's access entries, by their principals."""
     return kept(cluster, "sandbox_access_entries")
 
 
 def bootstrap(layout: Layout, cluster: Cluster, principal: str) -> None:
-    """Let the cluster's creator in as its administrator."""
+    """Add the access entry of the cluster's creator, as administrator."""
     entry = _entry(cluster, principal, {})
     policy, now = f"{_POLICY}AmazonEKSClusterAdminPolicy", utcnow()
     scope = {"type": "cluster", "namespaces": []}
@@ -138,7 +139,7 @@ def bootstrap(layout: Layout, cluster: Cluster, principal: str) -> None:
 
 
 def admit_nodes(cluster: Cluster, role: str) -> None:
-    """Let the machines of a node group in, by their role, as EKS does where entries are what counts."""
+    """Add the access entry of a node group's role, as EKS does in a mode with access entries."""
     if role not in entries(cluster) and "API" in cluster.__dict__["access_config"]["authenticationMode"]:
         _entry(
             cluster,
@@ -151,13 +152,8 @@ def admit_nodes(cluster: Cluster, role: str) -> None:
         )
 
 
-def forget(layout: Layout) -> None:
-    """Let nobody in: what an account without a cluster has published."""
-    authenticator.publish(layout, cluster="", mapping=authenticator.NOBODY)
-
-
 def publish(layout: Layout, cluster: Cluster) -> None:
-    """Give the authenticator the entries, and the API server the bindings, as they are now."""
+    """Write the current entries for the authenticator, and apply their bindings in the API server."""
     bound: dict[str, Any] = {}
     mapped: dict[str, list[Any]] = {"mapUsers": [], "mapRoles": [], "mapAccounts": []}
     for principal, entry in entries(cluster).items():
@@ -183,10 +179,10 @@ def publish(layout: Layout, cluster: Cluster) -> None:
 
 
 def withdraw(layout: Layout, cluster: Cluster) -> None:
-    """Let nobody in any more, and leave nothing in Kubernetes."""
+    """Remove all access entries, and their bindings in Kubernetes."""
     entries(cluster).clear()
     publish(layout, cluster)
-    forget(layout)
+    authenticator.publish(layout, cluster="", mapping=authenticator.NOBODY)
     _unbind(layout, f"/clusterroles/{_ADMIN_VIEW}")
 
 
@@ -223,7 +219,7 @@ def _found(cluster: Cluster, given: Parameters) -> Parameters:
 
 
 def _policies(entry: Parameters) -> dict[str, Any]:
-    # Beside what the API shows of an entry: it is no member of the answer's shape, which leaves it out.
+    # Not a member of the answer's shape, so the API does not show it.
     some: dict[str, Any] = entry.setdefault("sandboxPolicies", {})
     return some
 
@@ -274,7 +270,7 @@ def _admin_view() -> dict[str, Any]:
 
 
 def _bind(layout: Layout, path: str, content: dict[str, Any]) -> None:
-    # JSON is YAML: server-side apply makes the object, or leaves it as it is.
+    # Server-side apply makes the object, or leaves it as it is.
     kubernetes(layout, "PATCH", f"{_RBAC}{path}", content)
 
 

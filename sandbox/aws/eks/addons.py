@@ -1,4 +1,4 @@
-"""Add-ons: EKS' record of what it installs. The sandbox has a pod network and a proxy of its own, and runs none."""
+"""Add-ons: only EKS' records of them. None runs here: the sandbox has its own pod network and proxy."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from moto.moto_api._internal import mock_random
 from sandbox.aws.eks.operations import Parameters, found, kept, operation, updated
 
 NAMES = ("vpc-cni", "coredns", "kube-proxy", "metrics-server", "eks-pod-identity-agent", "aws-ebs-csi-driver")
-"""The add-ons that the sandbox's EKS knows by name; their versions it takes as given."""
+"""The names of the add-ons that the sandbox's EKS accepts; it accepts any version."""
 
 _SETTINGS = ("addonVersion", "serviceAccountRoleArn", "configurationValues", "podIdentityAssociations")
 
@@ -78,7 +78,7 @@ def patch_moto() -> None:
 
 
 def _set(cluster: Cluster, addon: dict[str, Any], given: Parameters) -> None:
-    """Take over what is given of the settings; the identities that the add-on's pods have are things of their own."""
+    """Apply the given settings to an add-on; its pod identity associations are resources of their own."""
     addon |= {setting: given[setting] for setting in _SETTINGS if setting in given}
     if "podIdentityAssociations" not in given:
         return
@@ -110,5 +110,5 @@ def _identities(cluster: Cluster) -> dict[str, Any]:
 
 
 def addons(cluster: Cluster) -> dict[str, Any]:
-    """The add-ons of a cluster by their names."""
+    """Return a cluster's add-ons, by their names."""
     return kept(cluster, "sandbox_addons")

@@ -1,4 +1,4 @@
-"""Clusters: one at a time, whose endpoint and authority are the sandbox's API server's."""
+"""Clusters: one at a time, with the endpoint and authority of the sandbox's API server."""
 
 import base64
 from typing import Any
@@ -17,7 +17,7 @@ from sandbox.aws.patch import patch
 from sandbox.layout import Layout
 
 OLDEST, NEWEST = 31, 36
-"""The minor versions of Kubernetes 1 that CreateCluster takes; the API server is what it is."""
+"""The minor versions of Kubernetes 1 that CreateCluster accepts; the API server's own version does not change."""
 
 _KNOWN = (
     "version",
@@ -42,19 +42,19 @@ _CONFIG = {
     "upgradePolicy": ("upgrade_policy", "UpgradePolicyUpdate"),
     "deletionProtection": ("deletion_protection", "DeletionProtectionUpdate"),
 }
-"""What UpdateClusterConfig changes: the attribute and the type of the update."""
+"""By parameter of UpdateClusterConfig: the attribute it changes, and the type of the update."""
 
 
 def patch_moto(layout: Layout) -> None:
-    """Make clusters and their updates behave as EKS'."""
-    _clusters_are_the_api_server(layout)
-    _clusters_go(layout)
-    _clusters_change()
-    _everything_has_tags()
+    """Make clusters and their updates behave as in EKS."""
+    _patch_creation(layout)
+    _patch_deletion(layout)
+    _patch_updates()
+    _patch_tags()
 
 
-def _clusters_are_the_api_server(layout: Layout) -> None:
-    """CreateCluster gives the API server's endpoint and authority, a security group, and what AWS has by default.
+def _patch_creation(layout: Layout) -> None:
+    """Make CreateCluster return the API server's endpoint and authority, a security group, and AWS's defaults.
 
     https://docs.aws.amazon.com/eks/latest/APIReference/API_CreateCluster.html
     """
@@ -66,7 +66,7 @@ def _clusters_are_the_api_server(layout: Layout) -> None:
         backend = self.eks_backend
         if backend.clusters and given["name"] not in backend.clusters:
             raise InvalidRequestException(
-                message=f"The sandbox has one API server, which is that of the cluster {', '.join(backend.clusters)}."
+                message=f"The sandbox has one API server, and the cluster {', '.join(backend.clusters)} uses it."
             )
         version = given.get("version") or "1.34"
         if version not in [f"1.{minor}" for minor in range(OLDEST, NEWEST + 1)]:
@@ -110,7 +110,7 @@ def _clusters_are_the_api_server(layout: Layout) -> None:
 
     def describe_cluster(self: EKSBackend, name: str) -> Cluster:
         cluster = describe(self, name)
-        # Another one when the authority is renewed.
+        # Read each time: the authority may have been renewed.
         cluster.certificate_authority = {"data": base64.b64encode(layout.ca.read_bytes()).decode()}
         return cluster
 
@@ -119,7 +119,7 @@ def _clusters_are_the_api_server(layout: Layout) -> None:
 
 
 def _refuse_auto_mode(given: Parameters) -> None:
-    """Take EKS Auto Mode, which has a switch for compute, storage and balancing each, only where it is off."""
+    """Refuse EKS Auto Mode: its switches for compute, storage and load balancing must be off."""
     for name, config in (
         ("computeConfig", given.get("computeConfig")),
         ("storageConfig", given.get("storageConfig")),
@@ -130,12 +130,12 @@ def _refuse_auto_mode(given: Parameters) -> None:
 
 
 def _is_off(config: Any) -> bool:
-    """Whether nothing is said anywhere in a configuration but that it is off."""
+    """Return whether every value in a configuration is false or empty."""
     return all(map(_is_off, config.values())) if isinstance(config, dict) else not config
 
 
 def _security_group(request: EKSResponse, cluster: Cluster) -> str:
-    """Make the group that EKS makes for the control plane and the nodes, which goes with the cluster."""
+    """Make the security group of control plane and nodes, which EKS deletes with the cluster; return its id."""
     group = ec2_backends[request.current_account][request.region].create_security_group(
         name=f"eks-cluster-sg-{cluster.name}",
         description="EKS created security group applied to ENI that is attached to EKS Control Plane master nodes",
@@ -145,8 +145,8 @@ def _security_group(request: EKSResponse, cluster: Cluster) -> str:
     return str(group.id)
 
 
-def _clusters_go(layout: Layout) -> None:
-    """DeleteCluster heeds the deletion protection, and takes with it what EKS made beside the cluster."""
+def _patch_deletion(layout: Layout) -> None:
+    """Make DeleteCluster respect the deletion protection, and delete what EKS made with the cluster."""
     delete = EKSResponse.delete_cluster
 
     def delete_cluster(self: EKSResponse) -> ActionResult:
@@ -165,8 +165,8 @@ def _clusters_go(layout: Layout) -> None:
     patch(EKSResponse, "delete_cluster", delete_cluster)
 
 
-def _clusters_change() -> None:
-    """What changes a cluster answers with an update, and merges what is given with what is there."""
+def _patch_updates() -> None:
+    """Make changes of a cluster return an update, and merge the given values with the present ones."""
 
     @operation("update_cluster_config", *_CONFIG)
     def update_cluster_config(cluster: Cluster, given: Parameters, _: EKSResponse) -> Parameters:
@@ -209,8 +209,8 @@ def _clusters_change() -> None:
         return {"updateIds": sorted(updates(cluster))}
 
 
-def _everything_has_tags() -> None:
-    """Node groups, add-ons and access entries can be tagged as well, not clusters alone."""
+def _patch_tags() -> None:
+    """Allow tags on node groups, add-ons and access entries: moto has them only on clusters."""
 
     def tags(request: EKSResponse) -> dict[str, str]:
         arn = request._extract_arn_from_path()

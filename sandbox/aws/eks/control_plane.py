@@ -1,4 +1,4 @@
-"""The control plane behind EKS: the sandbox's API server, asked as its administrator."""
+"""The control plane behind EKS: requests to the sandbox's API server as its administrator."""
 
 import json
 from typing import Any
@@ -10,7 +10,7 @@ from sandbox.layout import Layout
 
 
 def kubernetes(layout: Layout, method: str, path: str, content: dict[str, Any] | None = None) -> None:
-    """Apply, patch or delete an object; what is to be deleted may be gone. Raises requests.HTTPError when refused."""
+    """Apply, patch or delete an object; one to delete may be missing. Raises requests.HTTPError when refused."""
     answer = requests.request(
         method,
         f"{addresses.API_SERVER}{path}",

@@ -1,4 +1,4 @@
-"""Managed node groups: the sandbox has one node, which belongs to the group that was made first."""
+"""Managed node groups: the sandbox's only node belongs to the oldest group."""
 
 from typing import Any
 
@@ -36,8 +36,8 @@ _KNOWN = (
 
 
 def patch_moto(layout: Layout) -> None:
-    """Make node groups behave as EKS' do, and have the sandbox's node."""
-    delete = EKSResponse.delete_nodegroup
+    """Make node groups behave as in EKS, and own the sandbox's node."""
+    delete, list_ = EKSResponse.delete_nodegroup, EKSResponse.list_nodegroups
 
     def create_nodegroup(self: EKSResponse) -> ActionResult:
         given = parameters(self, _KNOWN)
@@ -65,7 +65,7 @@ def patch_moto(layout: Layout) -> None:
             version=version,
             release_version=given.get("releaseVersion") or release(version),
         )
-        # With a launch template its disk and its instance type count, and nobody's key is let in unasked.
+        # A launch template's own disk and instance type count, and remote access is off unless requested.
         patch(made, "remote_access", None)
         if template:
             patch(made, "disk_size", None)
@@ -83,11 +83,24 @@ def patch_moto(layout: Layout) -> None:
         _own_node(layout, cluster, self.current_account)
         return answer
 
+    def list_nodegroups(self: EKSResponse) -> ActionResult:
+        # Where there is no cluster, EKS says so, and moto fails.
+        self.eks_backend.describe_cluster(str(self._get_param("name")))
+        return list_(self)
+
     patch(EKSResponse, "create_nodegroup", create_nodegroup)
+    patch(EKSResponse, "list_nodegroups", list_nodegroups)
     patch(EKSResponse, "delete_nodegroup", delete_nodegroup)
 
     @operation("update_nodegroup_config", "labels", "taints", "scalingConfig", "updateConfig")
     def update_nodegroup_config(cluster: Cluster, given: Parameters, request: EKSResponse) -> Parameters:
+        group = found(cluster.nodegroups, given["nodegroupName"], "node group")
+        size = {**group.scaling_config, **given.get("scalingConfig", {})}
+        low, desired, high = size["minSize"], size["desiredSize"], size["maxSize"]
+        if not low <= desired <= high:
+            what = f"Minimum capacity {low}" if low > desired else f"Desired size {desired}"
+            more = f"desired size {desired}" if low > desired else f"maximum capacity {high}"
+            raise InvalidParameterException(message=f"{what} can't be greater than {more}")
         request.eks_backend.update_nodegroup_config(
             cluster_name=cluster.name,
             nodegroup_name=given["nodegroupName"],
@@ -115,12 +128,12 @@ def patch_moto(layout: Layout) -> None:
 
 
 def release(version: str) -> str:
-    """The release of the machines' image that is the newest for a version of Kubernetes."""
+    """Return the newest release of the nodes' image for a Kubernetes version."""
     return f"{version}.4-20261101"
 
 
 def _own_node(layout: Layout, cluster: Cluster, account: str) -> None:
-    """Tell of the node, in Kubernetes and in EC2, that it is the first group's, as machines of a group are labelled."""
+    """Label the node in Kubernetes, and tag its instance in EC2, as a machine of the oldest group."""
     first: Any = next(iter(cluster.nodegroups.values()), None)
     labels = {} if first is None else {**first.labels, _LABEL: first.nodegroup_name}
     content = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": addresses.NODE, "labels": labels}}

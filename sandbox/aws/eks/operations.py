@@ -1,4 +1,4 @@
-"""What EKS' operations have in common: their parameters, their refusals, and the updates that they leave behind."""
+"""What EKS' operations have in common: parameters, errors, and updates."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -17,10 +17,10 @@ Operation = Callable[[Cluster, Parameters, EKSResponse], Parameters]
 
 
 def operation(name: str, *known: str) -> Callable[[Operation], Operation]:
-    """Serve a function as EKS' operation of that name (in snake_case) on a cluster, with those parameters and no other.
+    """Serve a function as an EKS operation (in snake_case) on a cluster. Parameters other than `known` are refused.
 
-    The function gets the cluster, the request's parameters by their names in the API, and the request itself; it gives
-    the answer, by the names in the API too.
+    The function takes the cluster, the request's parameters by their API names, and the request; it returns the answer,
+    by its API names.
     """
 
     def add(function: Operation) -> Operation:
@@ -35,7 +35,7 @@ def operation(name: str, *known: str) -> Callable[[Operation], Operation]:
 
 
 def parameters(request: EKSResponse, known: Iterable[str]) -> Parameters:
-    """The parameters of a request. Raises InvalidParameterException for one that is not among those `known`."""
+    """Return a request's parameters. Raises InvalidParameterException for one that is not among `known`."""
     request.parse_parameters(request.normalized_request)
     given = {str(name): value for name, value in request.params.items()}
     unknown = sorted(given.keys() - {*known, "name", "clusterName", "nodegroupName", "clientRequestToken"})
@@ -45,14 +45,14 @@ def parameters(request: EKSResponse, known: Iterable[str]) -> Parameters:
 
 
 def found(some: dict[str, Any], name: str, what: str) -> Any:
-    """One of a cluster's things by its name. Raises ResourceNotFoundException when it is not there."""
+    """Return one of a cluster's resources by its name. Raises ResourceNotFoundException when it does not exist."""
     if name not in some:
         raise ResourceNotFoundException(message=f"No {what} found for name: {name}.")
     return some[name]
 
 
 def updated(cluster: Cluster, kind: str, values: Parameters) -> Parameters:
-    """The answer to an operation that changes something: its update, over already, which DescribeUpdate then knows."""
+    """Record a successful update for DescribeUpdate, and return the answer of the operation that made it."""
     update: Parameters = {
         "id": str(mock_random.uuid4()),
         "status": "Successful",
@@ -66,11 +66,11 @@ def updated(cluster: Cluster, kind: str, values: Parameters) -> Parameters:
 
 
 def updates(cluster: Cluster) -> dict[str, Any]:
-    """The updates of a cluster, its node groups and its add-ons."""
+    """Return the updates of a cluster, its node groups and its add-ons, by id."""
     return kept(cluster, "sandbox_updates")
 
 
 def kept(cluster: Cluster, name: str) -> dict[str, Any]:
-    """What the sandbox keeps beside moto's own attributes of a cluster, under that name."""
+    """Return the sandbox's own dictionary of that name on moto's cluster; make it if missing."""
     some: dict[str, Any] = cluster.__dict__.setdefault(name, {})
     return some

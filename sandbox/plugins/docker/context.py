@@ -1,4 +1,4 @@
-"""The build context: a digest of what the builder gets to see, and the Dockerfile that it is given."""
+"""The build context: its digest, and the Dockerfile to build."""
 
 import hashlib
 import os
@@ -9,9 +9,9 @@ from pathlib import Path
 from docker.utils.build import exclude_paths
 
 _DIRECTIVE = re.compile(r"#\s*(\w+)\s*=\s*\S")
-"""A parser directive; they stand above everything else in a Dockerfile."""
+"""Matches a parser directive; directives come first in a Dockerfile."""
 _NEWER = re.compile(r"""(?<!\S)(\d*<<-?["']?\w|--link(?=[\s=]|$))""")
-"""A heredoc or the flag `--link`: the frontend inside Docker 20.10 has neither."""
+"""Matches a heredoc or the flag `--link`: Docker 20.10's own frontend has neither."""
 
 
 class DockerfileError(Exception):
@@ -20,16 +20,16 @@ class DockerfileError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Context:
-    """A directory and a Dockerfile, which may lie outside of it; both relative to the program's directory."""
+    """A directory and a Dockerfile, which may be outside of it; both are relative to the program's directory."""
 
     root: Path
     dockerfile: Path
 
     def digest(self) -> str:
-        """Give a digest that changes with the name, the mode or the contents of any file of the context.
+        """Return a digest of the names, modes and contents of the context's files.
 
-        Directories, owners and times do not count; of a link, where it points to does.
-        Raises OSError when a file cannot be read.
+        A link counts with its target. Directories, owners and times do not count. Raises OSError when a file cannot be
+        read.
         """
         total = hashlib.sha256()
         total.update(hashlib.sha256(self.dockerfile.read_bytes()).digest())
@@ -59,9 +59,9 @@ class Context:
                 instruction = ""
 
     def write_dockerfile(self, folder: Path) -> str:
-        """Write the Dockerfile to be built into a folder, beside the ignore file that is named after it.
+        """Write the Dockerfile without its `# syntax=` line, and its own ignore file, into a folder.
 
-        It has no `# syntax=`: that frontend would be fetched from a hub. Give the line that was left out, or "".
+        That frontend would be pulled from a registry. Return the line that was removed, or "".
         """
         lines, syntax = self._text().splitlines(keepends=True), ""
         for at, line in enumerate(lines):
@@ -84,7 +84,7 @@ class Context:
         return self.dockerfile.read_text(errors="surrogateescape")
 
     def _ignored(self) -> list[str]:
-        """Read the patterns; a file named after the Dockerfile comes before the context's own."""
+        """Return the ignore patterns: the Dockerfile's own file takes precedence over the context's."""
         for file in (self._own_ignore_file, self.root / ".dockerignore"):
             if file.is_file():
                 lines = (line.strip() for line in file.read_text().splitlines())

@@ -1,4 +1,4 @@
-"""An image's properties: what is accepted, what is filled in, what is a change, and what comes out."""
+"""An image's properties: validation, defaults, differences and outputs."""
 
 import platform
 import re
@@ -11,26 +11,26 @@ from pulumi.runtime.rpc import UNKNOWN
 
 from sandbox.plugins.docker.context import Context, DockerfileError
 
-# The digest is ours, and comes back when the program ignores changes of `build`.
+# contextDigest is computed here; it is among the inputs when the program ignores changes of `build`.
 _BUILD = ("context", "dockerfile", "platform", "target", "network", "contextDigest")
 _REGISTRY = ("server", "username", "password")
 _STRINGS = ("imageName", *(f"build.{name}" for name in _BUILD), *(f"registry.{name}" for name in _REGISTRY))
 _TYPES: Mapping[str, type] = dict.fromkeys(_STRINGS, str) | {"skipPush": bool, "buildOnPreview": bool}
-"""The type of each property, by its path; besides, there are strings below `build.args`."""
+"""The type of each property, by its path. `build.args` has strings too."""
 
 _ARGUMENT = re.compile(r"build\.args\.(?!DOCKER_|LD_)[A-Za-z_][A-Za-z0-9_]*")
-"""A build argument: its value is a variable of the client's, which must not change what the client does."""
+"""A build argument. It becomes a variable of the client's, so its name must not change what the client does."""
 
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
-"""Docker's names for what Python calls the machine."""
+"""Docker's name for each of Python's machine names."""
 
 
 class InputError(Exception):
-    """Inputs are wrong; each line of the message names one as Pulumi spells it, and says why."""
+    """Inputs are wrong. Each line of the message names one, in Pulumi's spelling, and the reason."""
 
 
 def checked(given: dict[str, Any]) -> dict[str, Any]:
-    """Give the inputs with their defaults and the context's digest, by which a changed file is a change.
+    """Return the inputs with their defaults and the context's digest, which shows a changed file as a change.
 
     Raises InputError.
     """
@@ -47,17 +47,16 @@ def checked(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def outputs(inputs: dict[str, Any]) -> dict[str, Any]:
-    """Give what follows from checked inputs alone: all but `repoDigest`."""
+    """Return the outputs that follow from checked inputs: all but `repoDigest`."""
     names = dict.fromkeys(("imageName", "baseImageName"), inputs["imageName"])
     described = {name: inputs["build"][name] for name in ("context", "dockerfile", "platform")}
     return names | described | {"registryServer": inputs["registry"].get("server", "")}
 
 
 def differences(old: dict[str, Any], new: dict[str, Any], *, ignored: Iterable[str]) -> dict[str, Any]:
-    """Map the path of each input that differs to the kind of its change, a `PropertyDiff.Kind`.
+    """Return the kind of change, a `PropertyDiff.Kind`, of each input that differs, by its path.
 
-    The registry's login is left out: an image is no other for having been pushed by someone else. So is what lies at
-    or below the paths `ignored`.
+    The registry's login does not count, since it does not change the image. Nor do the paths `ignored` and those below.
     """
     kinds, one, other = provider_pb2.PropertyDiff, dict(_leaves(old)), dict(_leaves(new))
     left_out = ("registry.username", "registry.password", *ignored)
@@ -69,7 +68,7 @@ def differences(old: dict[str, Any], new: dict[str, Any], *, ignored: Iterable[s
 
 
 def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield the path and the value of each property that is no object; None is the same as nothing."""
+    """Yield the path and the value of each property that is not an object; None counts as absent."""
     if isinstance(value, dict):
         for name, each in value.items():
             yield from _leaves(each, f"{path}.{name}" if path else name)
@@ -78,7 +77,7 @@ def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def _object(value: Any, names: Iterable[str]) -> dict[str, Any]:
-    """Give what an object has; while it is unknown as a whole, each of `names` is."""
+    """Return an object's properties; when the whole object is unknown, each of `names` is."""
     if value == UNKNOWN:
         return dict.fromkeys(names, UNKNOWN)
     return {name: each for name, each in (value or {}).items() if each is not None}
@@ -97,7 +96,7 @@ def _faults(given: dict[str, Any]) -> Iterator[str]:
     host, slash, _ = str(image).partition("/")
     if image is None:
         yield "imageName: must be given"
-    # As the official provider does for a push.
+    # The official provider requires this for a push too.
     elif not (given.get("skipPush") or image == UNKNOWN or (slash and (host == "localhost" or set(host) & set(".:")))):
         yield f"imageName: {image!r} names no registry: begin with its host, such as docker.io/, or set skipPush"
     if given.get("buildOnPreview") is True:
@@ -110,7 +109,7 @@ def _digest(build: dict[str, Any]) -> str:
         raise InputError(f"build.context: there is no directory {root} in {Path.cwd()}")
     if not dockerfile.is_file():
         inside = root / dockerfile
-        hint = f"did you mean {str(inside)!r}?" if inside.is_file() else f"it is sought from {Path.cwd()}"
+        hint = f"did you mean {str(inside)!r}?" if inside.is_file() else f"paths are relative to {Path.cwd()}"
         raise InputError(f"build.dockerfile: there is no file {str(dockerfile)!r}; {hint}")
     context = Context(root=root, dockerfile=dockerfile)
     try:
@@ -119,4 +118,4 @@ def _digest(build: dict[str, Any]) -> str:
     except DockerfileError as error:
         raise InputError(f"build.dockerfile: {error}") from error
     except OSError as error:
-        raise InputError(f"build.context: a file of it cannot be read: {error}") from error
+        raise InputError(f"build.context: a file in it cannot be read: {error}") from error

@@ -2,7 +2,7 @@ module sandbox/toolchain/pulumi
 
 go 1.26
 
-// As terraform-provider-aws has it: AWS Network Firewall fails with post-quantum key exchange.
+// As in terraform-provider-aws: AWS Network Firewall does not accept post-quantum key exchange.
 godebug tlsmlkem=0
 
 tool github.com/pulumi/pulumi/pkg/v3/cmd/pulumi
@@ -382,10 +382,10 @@ require (
 )
 
 replace (
-	// Newer ones speak CBOR, which moto does not.
+	// Newer versions use CBOR, which moto does not support.
 	github.com/aws/aws-sdk-go-v2/service/cloudwatch => github.com/aws/aws-sdk-go-v2/service/cloudwatch v1.52.8
-	// The bridge's own.
+	// As in the bridge's own go.mod.
 	github.com/hashicorp/terraform-plugin-sdk/v2 => github.com/pulumi/terraform-plugin-sdk/v2 v2.0.0-20260318212141-5525259d096b
-	// Laid beside this file by the build, cut down to the services that the program uses (../aws_provider.py).
+	// The build puts it beside this file, reduced to the services that the program uses (../../aws_provider.py).
 	github.com/hashicorp/terraform-provider-aws => ./terraform-provider-aws
 )

@@ -1,5 +1,5 @@
-// Command kubernetes is every Kubernetes binary of the embedded cloud in one: the name it is started by, a link's,
-// says which. Each is what its own main package makes of it; one link instead of six saves minutes of a build.
+// Command kubernetes contains every Kubernetes binary of the embedded cloud. The name of the link that starts it selects
+// the binary, and each behaves as its own main package has it. Linking once instead of six times saves minutes.
 package main
 
 import (
@@ -39,7 +39,7 @@ func main() {
 	}
 	command, known := servers[name]
 	if !known {
-		fmt.Fprintf(os.Stderr, "%q is none of the binaries in here: start it through a link that is named like one.\n", name)
+		fmt.Fprintf(os.Stderr, "%q is not one of these binaries: start this through a link that has the name of one, such as kubectl.\n", name)
 		os.Exit(2)
 	}
 	os.Exit(cli.Run(command()))

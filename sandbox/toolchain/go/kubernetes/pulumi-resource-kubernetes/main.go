@@ -1,7 +1,7 @@
 // Command pulumi-resource-kubernetes is Pulumi's official plugin for Kubernetes, built from its published module.
 //
-// The module has everything but the two files that its own main package embeds, which are made at a release: they are
-// copies of the two beside it, which the build lays here.
+// The module lacks only the two files that its main package embeds, which are generated at release time. They are copies
+// of two files that the module has; the build puts them here.
 package main
 
 import (
@@ -10,7 +10,7 @@ import (
 	"github.com/pulumi/pulumi-kubernetes/provider/v4/pkg/provider"
 )
 
-// version is the plugin's, set by the build.
+// version is the plugin's version. The build sets it.
 var version string
 
 //go:embed schema.json

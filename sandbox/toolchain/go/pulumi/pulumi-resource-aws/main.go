@@ -1,9 +1,9 @@
-// Command pulumi-resource-aws is terraform-provider-aws under Pulumi's bridge, as Pulumi's official plugin for AWS is.
+// Command pulumi-resource-aws runs terraform-provider-aws under Pulumi's bridge, like Pulumi's official AWS plugin.
 //
-// The official one is on no package registry; both of its halves are. What is ours is the table (table.go): which of
-// Terraform's types Pulumi calls what, and where the two differ in more than spelling.
+// No package registry has the official plugin, but both of its parts are published as Go modules. Only the table
+// (table.go) is our own: Pulumi's name for each of Terraform's types, and the differences beyond spelling.
 //
-// With -schema it prints the package schema of the table, which a test holds against Pulumi's SDK.
+// With -schema it prints the package schema of the table. A test compares it with Pulumi's SDK.
 package main
 
 import (
@@ -24,7 +24,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/diag/colors"
 )
 
-// version is that of the official plugin whose Terraform provider this is, set by the build.
+// version is the version of the official plugin with the same Terraform provider. The build sets it.
 var version string
 
 func main() {
@@ -42,7 +42,7 @@ func main() {
 	pf.MainWithMuxer(ctx, info.Name, info, []byte(`{"name": "aws"}`))
 }
 
-// provider joins the two halves of terraform-provider-aws, the older SDK's and the framework's, under the table.
+// provider joins the two parts of terraform-provider-aws, one on Terraform's older SDK and one on its framework.
 func provider(ctx context.Context) (tfbridge.ProviderInfo, error) {
 	framework, sdk, err := xpprovider.GetProvider(ctx)
 	if err != nil {
@@ -58,13 +58,16 @@ func provider(ctx context.Context) (tfbridge.ProviderInfo, error) {
 		MetadataInfo:                   tfbridge.NewProviderMetadata([]byte(`{}`)),
 		EnableZeroDefaultSchemaVersion: true,
 		EnableRawStateDelta:            true,
+		// The older SDK checks the same inputs. The framework describes all endpoints again for each endpoint, which
+		// takes 3 s at every start.
+		SkipValidateProviderConfigForPluginFramework: true,
 	}
 	adjust(info.Resources, func(name string) bool {
 		_, has := info.P.ResourcesMap().Get(name).Schema().GetOk("tags_all")
 		return has
 	})
 	info.SetAutonaming(255, "-")
-	// What tfgen would have computed at a release: which half serves a type.
+	// Which part serves a type: for the official plugin, tfgen computes this at release time.
 	dispatch, err := info.P.(interface {
 		ResolveDispatch(*tfbridge.ProviderInfo) (muxer.DispatchTable, error)
 	}).ResolveDispatch(&info)

@@ -9,7 +9,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/tokens"
 )
 
-// types are the resources that the program declares: Terraform's name, and Pulumi's module and type.
+// types maps the resources that the program declares from Terraform's name to Pulumi's module and type.
 var types = map[string]string{
 	"aws_acm_certificate":               "acm/Certificate",
 	"aws_acm_certificate_validation":    "acm/CertificateValidation",
@@ -47,7 +47,7 @@ var types = map[string]string{
 	"aws_vpc":                                            "ec2/Vpc",
 }
 
-// functions are the data sources that the program asks.
+// functions are the data sources that the program reads.
 var functions = map[string]*tfbridge.DataSourceInfo{
 	"aws_caller_identity":         {Tok: "aws:index/getCallerIdentity:getCallerIdentity"},
 	"aws_ecr_authorization_token": {Tok: "aws:ecr/getAuthorizationToken:getAuthorizationToken"},
@@ -57,7 +57,7 @@ var functions = map[string]*tfbridge.DataSourceInfo{
 	"aws_route53_zone":            {Tok: "aws:route53/getZone:getZone"},
 }
 
-// config is what Pulumi spells another way in the provider's own inputs.
+// config lists the provider's own inputs that differ in Pulumi.
 var config = map[string]*tfbridge.SchemaInfo{
 	"skip_metadata_api_check": {Type: "boolean"}, // Terraform's is a string, so that it can be left unset
 }
@@ -72,7 +72,7 @@ func resources() map[string]*tfbridge.ResourceInfo {
 	return table
 }
 
-// adjust makes the differences that pulumi-aws makes by hand, as far as the types of the table have any.
+// adjust repeats the changes that pulumi-aws makes by hand to the types of the table.
 func adjust(table map[string]*tfbridge.ResourceInfo, taggable func(name string) bool) {
 	field := func(resource, name string, info tfbridge.SchemaInfo) {
 		if table[resource].Fields == nil {
@@ -84,7 +84,7 @@ func adjust(table map[string]*tfbridge.ResourceInfo, taggable func(name string) 
 	field("aws_ecr_repository", "name", *tfbridge.AutoNameTransform("name", 255, strings.ToLower))
 	field("aws_eks_node_group", "node_group_name", *tfbridge.AutoName("nodeGroupName", 255, "-"))
 	field("aws_iam_role", "name", *tfbridge.AutoName("name", 64, "-"))
-	field("aws_route53_record", "name", tfbridge.SchemaInfo{Name: "name"}) // never made up
+	field("aws_route53_record", "name", tfbridge.SchemaInfo{Name: "name"}) // Pulumi never generates it
 	field("aws_route53_zone", "comment", tfbridge.SchemaInfo{Default: &tfbridge.DefaultInfo{Value: "Managed by Pulumi"}})
 	field("aws_s3_bucket", "bucket", *tfbridge.AutoNameTransform("bucket", 63, strings.ToLower))
 	field("aws_eks_cluster", "certificate_authority", tfbridge.SchemaInfo{Name: "certificateAuthority", MaxItemsOne: tfbridge.True()})
@@ -99,8 +99,8 @@ func adjust(table map[string]*tfbridge.ResourceInfo, taggable func(name string) 
 	}
 }
 
-// withDefaultTags foretells tagsAll, so that a default tag that changed reaches every resource. Tags that are not known
-// yet are left to Terraform, which then foretells nothing.
+// withDefaultTags computes tagsAll before the call, so that a changed default tag updates every resource. Terraform
+// handles tags that are still unknown; it predicts nothing for them.
 func withDefaultTags(_ context.Context, inputs, config resource.PropertyMap) (resource.PropertyMap, error) {
 	own := plain(inputs["tags"])
 	if own.ContainsUnknowns() {
@@ -125,7 +125,7 @@ func merge(into resource.PropertyMap, tags resource.PropertyValue) {
 	}
 }
 
-// plain takes what the engine wraps around a value off it.
+// plain returns the value without the engine's wrappers for secrets and outputs.
 func plain(value resource.PropertyValue) resource.PropertyValue {
 	switch {
 	case value.IsSecret():

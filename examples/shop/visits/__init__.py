@@ -1,0 +1,1 @@
+"""Visits: recorded by the page, counted by the worker, reported by the schedule."""
