@@ -1,13 +1,18 @@
 """An emulated AWS on loopback, in this process."""
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
+from wsgiref.types import StartResponse, WSGIEnvironment
 
 import pytest
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler
 from moto.server import ThreadedMotoServer
+from werkzeug.wrappers import Response
 
 from sandbox.aws import serving
+from sandbox.aws.patch import patch
 
 
 @contextmanager
@@ -17,7 +22,8 @@ def aws_server() -> Iterator[str]:
         # Set to what they are, so that both are restored at the end.
         patched.setattr(DomainDispatcherApplication, "__call__", DomainDispatcherApplication.__call__)
         patched.setattr(MotoRequestHandler, "wbufsize", MotoRequestHandler.wbufsize)
-        serving.as_aws_does_it(one_at_a_time=True)
+        one_request_at_a_time()
+        serving.as_aws_does_it()
         server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
         server.start()
         host, port = server.get_host_and_port()
@@ -25,3 +31,23 @@ def aws_server() -> Iterator[str]:
             yield f"http://{host}:{port}"
         finally:
             server.stop()
+
+
+def one_request_at_a_time() -> None:
+    """Have moto's server end a request before it takes the next.
+
+    On a busy machine moto answers with server errors, since one of its threads changes what another reads. The sandbox
+    has to bear that: its ACM waits for the name server, which asks moto's Route 53.
+    """
+    serve: Callable[..., Iterable[bytes]] = DomainDispatcherApplication.__call__
+    turn = threading.Lock()
+
+    def call(
+        self: DomainDispatcherApplication, environ: WSGIEnvironment, start_response: StartResponse
+    ) -> Iterable[bytes]:
+        serving.body(environ)  # before its turn: a client that sends slowly holds up no other
+        with turn:
+            answer = Response.from_app(partial(serve, self), environ, buffered=True)
+        return answer(environ, start_response)
+
+    patch(DomainDispatcherApplication, "__call__", call)

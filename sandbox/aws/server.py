@@ -27,7 +27,7 @@ def main() -> None:
     account.furnish()
     inside.stop(remove_data=False)
     iam.serve_sts(here())
-    serving.as_aws_does_it(one_at_a_time=False)
+    serving.as_aws_does_it()
     calls.recorded(here().aws_calls)
     serve(["--host", addresses.NODE_ADDRESS, "--port", addresses.AWS_ENDPOINT.rpartition(":")[2]])
 

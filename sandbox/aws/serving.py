@@ -1,14 +1,12 @@
-"""How moto's server serves: no request twice, each answer in one piece and, where that is possible, one at a time.
+"""How moto's server serves: no request twice, and each answer in one piece.
 
 An SDK sends a request again when its answer is lost or is a server error. EC2 and EKS recognize it by a token: they
-repeat their first answer and carry out nothing. moto ignores the tokens. On a busy machine it also answers with a
-server error by itself, since one of its threads changes what another reads.
+repeat their first answer and carry out nothing. moto ignores the tokens.
 """
 
 import io
 import threading
 from collections.abc import Callable, Iterable
-from contextlib import nullcontext
 from functools import partial
 from wsgiref.types import StartResponse, WSGIEnvironment
 
@@ -24,24 +22,22 @@ https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-idempotency.html
 """
 
 
-def as_aws_does_it(*, one_at_a_time: bool) -> None:
-    """Have moto's server answer a repeated request as it did the first time, and send each answer in one piece.
-
-    With `one_at_a_time` it ends a request before it takes the next, so that none fails because of another. That is for
-    the tests: the sandbox's ACM waits for the name server, which asks moto's Route 53.
-    """
+def as_aws_does_it() -> None:
+    """Have moto's server answer a repeated request as it did the first time, and send each answer in one piece."""
     serve: Callable[..., Iterable[bytes]] = DomainDispatcherApplication.__call__
-    turn = threading.Lock() if one_at_a_time else nullcontext()
+    turn = threading.Lock()
     answers: dict[tuple[str, bytes], Response] = {}
 
     def call(
         self: DomainDispatcherApplication, environ: WSGIEnvironment, start_response: StartResponse
     ) -> Iterable[bytes]:
-        sent = body(environ)  # before its turn: a client that sends slowly holds up no other
+        sent = body(environ)
+        if not any(token in sent for token in _TOKENS):
+            return serve(self, environ, start_response)
         request = (environ["PATH_INFO"], sent)
-        with turn:
+        with turn:  # a repeated request waits for the answer of the first
             answer = answers.get(request) or Response.from_app(partial(serve, self), environ, buffered=True)
-            if answer.status_code < 300 and any(token in sent for token in _TOKENS):
+            if answer.status_code < 300:
                 answers[request] = answer
         return answer(environ, start_response)
 

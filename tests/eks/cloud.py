@@ -73,6 +73,7 @@ def main() -> None:
     from sandbox.aws import ec2, eks, iam, route53, s3, serving
     from sandbox.aws.eks import access, nodegroups
     from sandbox.layout import Layout
+    from tests.aws_server import one_request_at_a_time
 
     # Threads take turns ten times as often as usual, as on a busy machine.
     sys.setswitchinterval(0.0005)
@@ -87,7 +88,8 @@ def main() -> None:
     ec2.as_aws_does_it()
     s3.buckets_have_their_first_tags()
     route53.as_aws_does_it()
-    serving.as_aws_does_it(one_at_a_time=True)
+    one_request_at_a_time()
+    serving.as_aws_does_it()
     iam.user_with_key(DEFAULT_ACCOUNT_ID, name=USER, key_id=KEY, secret=SECRET)
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
