@@ -47,8 +47,8 @@ test-e2e: $(VENV)/.installed toolchain  ## run the end-to-end suite; with DRIVER
 
 test: $(VENV)/.installed check test-fast toolchain  ## run the checks and every test; the end-to-end suite comes last
 	@$(VENV)/bin/python -m pytest -n auto app tests/ops
-	@$(VENV)/bin/python -m pytest -n auto --dist loadscope tests/loopback tests/kops tests/conformance
-	@$(VENV)/bin/python -m pytest -n auto --dist loadscope tests/eks tests/crashes
+	@$(VENV)/bin/python -m pytest -n auto --dist loadscope --no-loadscope-reorder \
+		tests/crashes tests/loopback tests/kops tests/conformance tests/eks
 	@$(VENV)/bin/python -m pytest tests/e2e
 
 crashes: $(VENV)/.installed toolchain  ## kill `up` at each request that changes anything, one by one; with DRIVER=eks, an EKS cluster's too
