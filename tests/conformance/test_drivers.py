@@ -93,7 +93,6 @@ class Driver:
         assert set(deployed.stack.state()) <= {"Stack"}
 
 
-@pytest.mark.timeout(300)
 class TestExisting(Driver):
     make = staticmethod(existing)
 
@@ -104,6 +103,5 @@ class TestExisting(Driver):
         deployed.stack.up()
 
 
-@pytest.mark.timeout(300)
 class TestKops(Driver):
     make = staticmethod(kops)

@@ -29,7 +29,7 @@ from tests.example import Inputs
 from tests.recorder import declare
 from tests.troubles import provoked
 
-pytestmark = [pytest.mark.usefixtures("kubectl"), pytest.mark.timeout(120)]
+pytestmark = pytest.mark.usefixtures("kubectl")
 
 EXISTING = "pulumi config set --path namespace.existing true"
 NEEDS = Needs(
@@ -218,7 +218,7 @@ def test_all_missing_rights_are_named_at_once_and_those_on_more_kinds_where_they
         assert rights.state is State.MISSING
         provoked("… may not … in …", rights.found)
 
-    eventually(named, within=10)  # the authorizer learns of a new role through a watch
+    eventually(named)  # the authorizer learns of a new role through a watch
 
 
 @pytest.mark.parametrize(
@@ -239,7 +239,7 @@ def test_the_rights_to_make_a_namespace_are_those_in_the_whole_cluster_until_it_
         assert rights.found.startswith("maker may not get, list, watch, create, patch, delete namespaces in ")
         assert rights.fix.startswith("kubectl create namespace to-be-made && ")
 
-    eventually(lacking, within=10)
+    eventually(lacking)
     rule = {"apiGroups": [""], "resources": ["namespaces"], "verbs": list(fitness.OWN_VERBS)}
     role = f"/apis/{RBAC}/v1/clusterroles/maker"
     rules = (api.get(role) or {})["rules"]
@@ -249,7 +249,7 @@ def test_the_rights_to_make_a_namespace_are_those_in_the_whole_cluster_until_it_
     def enough() -> None:
         assert found(kubeconfig, needs)["rights"].state is State.OK
 
-    eventually(enough, within=10)
+    eventually(enough)
 
 
 def test_in_its_one_namespace_a_user_is_stopped_by_nothing_that_it_may_not_see(api: ApiServer) -> None:
@@ -264,7 +264,7 @@ def test_in_its_one_namespace_a_user_is_stopped_by_nothing_that_it_may_not_see(a
         assert not any(each.bad for each in seen.values())
         assert "/api/v1/nodes" in seen["nodes"].found
 
-    eventually(unstopped, within=10)
+    eventually(unstopped)
     missing = found(kubeconfig)["rights"]
     meant = f"pulumi config set --path namespace.name team-a && {EXISTING}"
     assert (missing.state, missing.fix) == (State.MISSING, meant)
@@ -423,7 +423,7 @@ def test_metrics_that_nobody_serves_are_told_from_those_that_nobody_registered(a
     def unserved() -> None:
         assert found(api.kubeconfig(), scales)["app.scale"].state is State.WRONG
 
-    eventually(unserved, within=30)  # the API server takes up a registration after a while
+    eventually(unserved)  # the API server takes up a registration after a while
     assert len(stopped(api.kubeconfig(), scales)[1]) == 1
     assert stopped(api.kubeconfig(), scales, before=True)[1] == [], "the very up may bring them"
     assert "app.scale" not in found(api.kubeconfig())

@@ -17,8 +17,6 @@ from tests.conformance.api_server import ApiServer
 from tests.conformance.stack import BUCKET, Stack
 from tests.kops.world import ACCESS, moto
 
-pytestmark = pytest.mark.timeout(240)
-
 _PROGRAM = f"""
 import pulumi
 import pulumi_aws as aws

@@ -21,8 +21,6 @@ from tests.conformance.world import work
 from tests.example import KUBECONFIG
 from tests.troubles import provoked
 
-pytestmark = pytest.mark.timeout(180)
-
 _PROGRAM = """
 import json
 import os

@@ -24,7 +24,7 @@ from tests.conformance.existing import Existing, existing
 from tests.conformance.stack import CLUSTER, Stack
 from tests.e2e.watching import process_list
 
-pytestmark = [pytest.mark.usefixtures("kubectl"), pytest.mark.timeout(300)]
+pytestmark = pytest.mark.usefixtures("kubectl")
 
 PROGRAM = f"""{CLUSTER}
 from infra import registry

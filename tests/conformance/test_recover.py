@@ -13,8 +13,6 @@ from tests.eks import cloud as testing
 from tests.eks.cloud import Cloud
 from tests.eks.test_eks import CLUSTER as EKS
 
-pytestmark = pytest.mark.timeout(600)
-
 _PROGRAM = f"""
 import pulumi_aws as aws
 from infra import config, drivers, providers

@@ -13,7 +13,7 @@ from tests.conformance import api_server
 from tests.conformance.api_server import ApiServer
 from tests.troubles import provoked
 
-pytestmark = [pytest.mark.usefixtures("kubectl"), pytest.mark.timeout(120)]
+pytestmark = pytest.mark.usefixtures("kubectl")
 
 JOBS = "/apis/batch/v1/namespaces/default/jobs"
 LABEL = "site-release"

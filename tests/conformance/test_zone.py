@@ -17,8 +17,6 @@ from tests.conformance.stack import Stack
 from tests.example import KUBECONFIG
 from tests.troubles import provoked
 
-pytestmark = pytest.mark.timeout(180)
-
 _PROGRAM = """
 import pulumi
 from infra import config, providers

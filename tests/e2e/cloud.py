@@ -122,7 +122,7 @@ def settled(stack: Stack) -> set[str]:
         _settled_objects(stack)
         return everything(stack)
 
-    return eventually(look, within=60)
+    return eventually(look)
 
 
 def _settled_balancers() -> None:

@@ -22,7 +22,7 @@ FIRST_START = 3600
 """Seconds that the first start on a machine may take: it builds the toolchain."""
 
 LARGER = 2
-"""Multiplies the time limits on EKS: 45 of the 86 resources of its stack are the cluster."""
+"""Multiplies the limits of measured times on EKS: 45 of the 86 resources of its stack are the cluster."""
 
 TIMES = pytest.StashKey[Times]()
 LOGS = pytest.StashKey[Path]()
@@ -50,13 +50,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """On EKS, skip what cannot hold there, and raise all time limits."""
-    for item in items if _on_eks(config) else ():
-        if marker := item.get_closest_marker("not_on_eks"):
+    """Limit each test without its fixtures: the first builds the toolchain. On EKS, skip what cannot hold there."""
+    for item in items:
+        item.add_marker(pytest.mark.timeout(float(config.getini("timeout")), func_only=True))
+        if _on_eks(config) and (marker := item.get_closest_marker("not_on_eks")):
             item.add_marker(pytest.mark.skip(*marker.args))
-        if limit := item.get_closest_marker("timeout"):
-            longer = pytest.mark.timeout(LARGER * limit.args[0], **limit.kwargs)
-            item.add_marker(longer, append=False)  # before the module's: the first one counts
 
 
 def _on_eks(config: pytest.Config) -> bool:

@@ -19,8 +19,6 @@ from tests.e2e.session import FirstUp, Times
 from tests.e2e.site import Site, addresses_of, connect, resolver, trusting
 from tests.e2e.stack import Stack
 
-pytestmark = pytest.mark.timeout(60, func_only=True)
-
 SERVICE = "service/ejemplo-django-service"
 
 

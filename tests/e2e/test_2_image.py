@@ -13,8 +13,6 @@ from tests.e2e import cloud
 from tests.e2e.stack import Stack
 from tests.e2e.waiting import eventually
 
-pytestmark = pytest.mark.timeout(90, func_only=True)
-
 POD = "e2e-pull"
 
 ORDINARY = """\
@@ -107,7 +105,7 @@ def test_a_pod_without_the_secret_is_refused_the_image(stack: Stack, reference: 
         assert [each.get("reason") for each in waiting] == ["ErrImagePull"]
         return str(waiting[0]["message"])
 
-    message = eventually(refused, within=60)
+    message = eventually(refused)
     assert "401 Unauthorized" in message or "authorization failed" in message
 
 

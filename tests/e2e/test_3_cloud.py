@@ -8,8 +8,6 @@ import pytest
 from tests.e2e import cloud
 from tests.e2e.site import Site
 
-pytestmark = pytest.mark.timeout(60, func_only=True)
-
 
 @pytest.fixture(scope="module")
 def bucket(outputs: dict[str, Any]) -> str:

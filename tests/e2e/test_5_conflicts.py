@@ -15,8 +15,6 @@ from tests.e2e.site import Site
 from tests.e2e.stack import Change, Stack, edited
 from tests.e2e.waiting import eventually
 
-pytestmark = pytest.mark.timeout(180, func_only=True)
-
 LINE = "Ask again, and another pod may answer."
 NEW_LINE = f"Ask again, whoever was here meanwhile: {secrets.token_hex(4)}."
 PROTOCOL = "service.beta.kubernetes.io/aws-load-balancer-backend-protocol"
@@ -68,7 +66,7 @@ def test_the_release_goes_out(release: Change, site: Site) -> None:
         """The old pods answer until they are gone."""
         assert NEW_LINE in site.page().body
 
-    eventually(there, within=60)
+    eventually(there)
 
 
 @pytest.mark.usefixtures("release")
@@ -112,4 +110,4 @@ def test_a_good_release_follows_a_rollout_that_failed(turn: int, stack: Stack, s
     good = stack.change("up")
 
     assert good.operations["kubernetes:apps/v1:Deployment web-deployment"] == "update"
-    assert eventually(site.page, within=30).status == 200
+    assert eventually(site.page).status == 200

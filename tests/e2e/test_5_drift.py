@@ -10,8 +10,6 @@ from tests.e2e.site import Site
 from tests.e2e.stack import Change, Stack
 from tests.e2e.waiting import eventually
 
-pytestmark = pytest.mark.timeout(120, func_only=True)
-
 DEPLOYMENT = "kubernetes:apps/v1:Deployment web-deployment"
 SECRET = "kubernetes:core/v1:Secret regcred-secret"
 SERVICE = "kubernetes:core/v1:Service web-service"
@@ -65,7 +63,7 @@ def drift(stack: Stack, site: Site, outputs: dict[str, Any]) -> Drift:
             """AWS's controller has applied the annotation."""
             assert _listener(stack) == "SSL"
 
-        eventually(broken, within=30)
+        eventually(broken)
         seen: Change = stack.change("refresh")
         planned = stack.plan()
     except BaseException:
@@ -117,7 +115,7 @@ def test_a_changed_annotation_is_as_it_was_and_the_balancer_too(drift: Drift, st
     def mended() -> None:
         assert _listener(stack) == "HTTPS"
 
-    eventually(mended, within=30)
+    eventually(mended)
 
 
 def test_suspended_versioning_is_on_again(drift: Drift, outputs: dict[str, Any]) -> None:
@@ -133,7 +131,7 @@ def test_a_deleted_record_is_there_again(drift: Drift, outputs: dict[str, Any], 
 
 @pytest.mark.usefixtures("drift")
 def test_the_site_answers_again(site: Site) -> None:
-    assert eventually(site.page, within=30).status == 200
+    assert eventually(site.page).status == 200
 
 
 @pytest.mark.usefixtures("drift")

@@ -12,8 +12,6 @@ import pytest
 from tests.e2e.site import Site, addresses_of
 from tests.e2e.stack import Done, Stack, edited
 
-pytestmark = pytest.mark.timeout(300, func_only=True)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operations:

@@ -22,8 +22,6 @@ from tests.e2e.stack import Stack
 from tests.e2e.waiting import eventually
 from tests.e2e.watching import process_list
 
-pytestmark = pytest.mark.timeout(120, func_only=True)
-
 
 @pytest.fixture(scope="module")
 def secrets(stack: Stack) -> dict[str, list[bytes]]:
@@ -117,7 +115,7 @@ def test_the_process_list_that_is_searched_shows_a_word_on_a_command_line() -> N
         def shown() -> None:
             assert any(word in each for each in seen)
 
-        eventually(shown, within=10)
+        eventually(shown)
         process.communicate(b"\n")
 
 

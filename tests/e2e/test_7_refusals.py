@@ -13,8 +13,6 @@ from tests.e2e.site import Site
 from tests.e2e.stack import Change, Stack, edited
 from tests.troubles import provoked
 
-pytestmark = pytest.mark.timeout(120, func_only=True)
-
 PROJECT = "ejemplo-django"
 
 

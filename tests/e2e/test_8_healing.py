@@ -16,11 +16,6 @@ from tests.e2e.site import Site
 from tests.e2e.stack import Stack
 from tests.e2e.waiting import eventually
 
-pytestmark = pytest.mark.timeout(300, func_only=True)
-
-HEALING = 60
-"""Seconds within which a killed service is healthy, and the site answers, again."""
-
 
 def _state(layout: Layout, name: str) -> State:
     [state] = [each for each in states(layout) if each.name == name]
@@ -30,7 +25,7 @@ def _state(layout: Layout, name: str) -> State:
 def _kill_and_await(layout: Layout, name: str) -> None:
     """Kill the service's process, and wait until a new one is healthy."""
     service, before = services(layout)[name], _state(layout, name)
-    process = eventually(lambda: process_of(layout, service), within=HEALING)
+    process = eventually(lambda: process_of(layout, service))
     process.send_signal(signal.SIGKILL)
 
     def healed() -> None:
@@ -41,7 +36,7 @@ def _kill_and_await(layout: Layout, name: str) -> None:
         assert process_of(layout, service).pid != process.pid
         service.healthy()
 
-    eventually(healed, within=HEALING)
+    eventually(healed)
 
 
 @pytest.mark.parametrize("name", sorted(services(here()).keys() - {"moto"}))
@@ -53,7 +48,7 @@ def test_a_killed_service_is_started_again_and_status_says_so(
     [line] = [each for each in status.out.splitlines() if each.split()[:1] == [name]]
     assert "running, healed" in line
     assert "SIGKILL" in line
-    eventually(site.page, within=HEALING)
+    eventually(site.page)
 
 
 def test_what_the_aws_api_forgot_is_made_again_by_the_next_up(
@@ -63,7 +58,7 @@ def test_what_the_aws_api_forgot_is_made_again_by_the_next_up(
     _kill_and_await(layout, "moto")
     assert cloud.aws()["hosted zones"] == []
     done = stack.sandbox("up")
-    assert eventually(site.page, within=HEALING).status == 200
+    assert eventually(site.page).status == 200
     assert stack.plan("--expect-no-changes").steps == []
     times.hold("`make up` after AWS forgot everything", done.seconds, limit=120)
 
@@ -106,9 +101,9 @@ def test_up_works_again_after_the_machine_itself_was_killed(
         assert namespaces.keeper(layout) is None
         assert alive(before) == []
 
-    eventually(dead, within=30)
+    eventually(dead)
     assert stack.sandbox("status", check=False).code == 1
     done = stack.sandbox("up")
-    eventually(site.page, within=HEALING)
+    eventually(site.page)
     assert stack.plan("--expect-no-changes").steps == []
     times.hold(f"`make up` after a kill -9 of {request.node.callspec.id}", done.seconds, limit=120)

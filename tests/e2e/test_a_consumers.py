@@ -14,8 +14,6 @@ from tests.e2e import cloud
 from tests.e2e.site import Site
 from tests.e2e.stack import Done, Stack, edited, packages_of_the_suite
 
-pytestmark = pytest.mark.timeout(300, func_only=True)
-
 PARTS = ("constraints.txt", "contract", "examples", "infra", "requirements.txt")
 """The parts of a checkout that an example needs."""
 

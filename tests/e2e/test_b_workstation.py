@@ -16,8 +16,6 @@ from sandbox import addresses
 from tests.e2e import cloud
 from tests.e2e.stack import Done, Stack, edited
 
-pytestmark = pytest.mark.timeout(300, func_only=True)
-
 OPERATIONS = ("ops", "sandbox/requirements.txt", "requirements.txt", "requirements-dev.txt", "constraints.txt")
 """What `python -m ops` needs besides the program."""
 

@@ -18,8 +18,6 @@ from tests.e2e.site import Answer, Site, ask, connect, trusting
 from tests.e2e.stack import Stack
 from tests.e2e.waiting import eventually
 
-pytestmark = pytest.mark.timeout(300, func_only=True)
-
 NAME = "shop"
 KEY = "THE-DEPLOYMENT"
 """The access key of the stack's own deployments, which tells their calls from all others."""
@@ -51,7 +49,7 @@ def shop(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sta
     def as_before() -> None:
         assert cloud.everything(stack) ^ before == set()
 
-    eventually(as_before, within=60)
+    eventually(as_before)
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +71,7 @@ def test_the_site_answers_from_an_image_that_no_secret_pulled(shop: Stack, image
     assert shop.outputs()["pullSecret"] == ""
     # A new load balancer is in service within seconds.
     site = Site(host=f"ejemplo-django.{NAME}.example.test", ca=layout.ca)
-    assert eventually(site.page, within=30).status == 200
+    assert eventually(site.page).status == 200
 
 
 def test_the_next_run_gets_another_password_and_changes_nothing(shop: Stack) -> None:
@@ -133,7 +131,7 @@ def test_a_pod_is_started_after_the_password_has_ended(shop: Stack, layout: Layo
         def ended() -> None:
             assert _asked(layout, image, ends).status == 403
 
-        eventually(ended, within=2 * SHORT)
+        eventually(ended)
         _pull(shop, "second", image)
     finally:
         layout.ecr_password_life.unlink()

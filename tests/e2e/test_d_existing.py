@@ -26,8 +26,6 @@ from tests.e2e.site import Site
 from tests.e2e.stack import Change, Stack
 from tests.e2e.waiting import eventually
 
-pytestmark = pytest.mark.timeout(300, func_only=True)
-
 SPACE, ACCOUNT = "e2e-existing", "deployer"
 DOMAIN = "existing.example.test"
 HOST = f"ejemplo-django.{DOMAIN}"
@@ -152,7 +150,7 @@ def test_a_missing_right_is_named(stack: Stack, account: str, right: tuple[str, 
         assert found.found == f"system:serviceaccount:{SPACE}:{ACCOUNT} may not {expected}"
         return found
 
-    assert eventually(named, within=10).state == State.MISSING  # the authorizer learns of a new role by a watch
+    assert eventually(named).state == State.MISSING  # the authorizer learns of a new role by a watch
 
 
 def test_a_preview_names_every_missing_right_and_makes_nothing(stack: Stack, other: Stack, account: str) -> None:
@@ -217,7 +215,7 @@ def nlb(up: Change, layout: Layout) -> Site:
 def test_the_rights_that_are_asked_for_are_enough(up: Change, nlb: Site) -> None:
     (balancer,) = cloud.client("elbv2").describe_load_balancers()["LoadBalancers"]
     assert balancer["Type"] == "network"
-    assert eventually(nlb.page, within=20).status == 200
+    assert eventually(nlb.page).status == 200
 
 
 def test_behind_a_network_balancer_every_request_is_one_by_https_whatever_it_says(nlb: Site) -> None:
@@ -303,13 +301,13 @@ def test_without_a_balancer_of_awss_the_pods_end_tls_and_take_up_a_renewed_certi
         assert found is not None
         assert ssl.DER_cert_to_PEM_cert(found).encode() == leaf.cert_chain_pems[0].bytes()
 
-    eventually(lambda: serves(first), within=30)
+    eventually(lambda: serves(first))
     answer = site.ask(headers={"X-Forwarded-Proto": "http"})
     assert answer.status == 200
     assert "Strict-Transport-Security" in answer.headers
     before = pods(stack)
     stack.kubectl("apply", "--filename=-", stdin=json.dumps(tls_secret(renewed)))
-    eventually(lambda: serves(renewed), within=120)  # the kubelet looks at its Secrets about once a minute
+    eventually(lambda: serves(renewed))  # the kubelet looks at its Secrets about once a minute
     assert pods(stack) == before
 
 

@@ -16,8 +16,6 @@ from tests.e2e.site import Site, resolver
 from tests.e2e.stack import Change, Stack, edited
 from tests.e2e.waiting import eventually
 
-pytestmark = pytest.mark.timeout(300, func_only=True)
-
 DOMAIN = f"names.{addresses.PARENT_ZONE}"
 HOST = f"ejemplo-django.{DOMAIN}"
 ANNOTATION = "service.beta.kubernetes.io/aws-load-balancer"
@@ -133,7 +131,7 @@ def test_once_it_is_entered_up_goes_on_to_the_site(first: Change, undelegated: S
     enter("CREATE", undelegated.outputs()["nameServers"])
     undelegated.change("up")
     assert undelegated.outputs()["zoneId"] == zone
-    assert eventually(Site(host=HOST, ca=undelegated.layout.ca).page, within=30).status == 200
+    assert eventually(Site(host=HOST, ca=undelegated.layout.ca).page).status == 200
     assert undelegated.plan("--expect-no-changes").steps == []
 
 
@@ -153,8 +151,8 @@ def test_another_host_is_served_by_one_certificate_and_the_first_keeps_its_recor
     sites = [Site(host=host, ca=undelegated.layout.ca) for host in (HOST, DOMAIN)]
     for site in sites:
         # The load balancer's controller passes the new certificate on after the `up`.
-        eventually(partial(_names_both, site), within=30)
-        assert eventually(site.page, within=30).status == 200
+        eventually(partial(_names_both, site))
+        assert eventually(site.page).status == 200
     assert undelegated.outputs()["url"] == f"https://{HOST}/"
 
 
@@ -195,7 +193,7 @@ def certificate(undelegated: Stack) -> Iterator[str]:
     def issued() -> None:
         assert acm.describe_certificate(CertificateArn=arn)["Certificate"]["Status"] == "ISSUED"
 
-    eventually(issued, within=10)
+    eventually(issued)
     yield arn
     undelegated.pulumi("config", "rm", "certificateArn")
     undelegated.change("up")
@@ -216,7 +214,7 @@ def test_a_certificate_by_its_arn_takes_the_place_of_the_one_that_was_requested(
     assert undelegated.outputs()["certificateArn"] == certificate
     service = undelegated.objects("service/ejemplo-django-service", "--namespace=names")
     assert service["metadata"]["annotations"][f"{ANNOTATION}-ssl-cert"] == certificate
-    assert eventually(Site(host=HOST, ca=undelegated.layout.ca).page, within=30).status == 200
+    assert eventually(Site(host=HOST, ca=undelegated.layout.ca).page).status == 200
 
 
 def test_a_certificate_for_another_host_is_refused_by_its_key(undelegated: Stack, outputs: dict[str, Any]) -> None:

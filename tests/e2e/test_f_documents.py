@@ -26,8 +26,6 @@ from tests.e2e.stack import Stack, packages_of_the_suite
 WITHIN = 480
 """Seconds after which a page is stopped."""
 
-pytestmark = pytest.mark.timeout(WITHIN + 60, func_only=True)
-
 EXEMPT = {
     "make test": "the suite that runs this is the end of it",
     "make test-fast": "part of `make test`",

@@ -6,7 +6,6 @@ from tests.conformance.test_drivers import Driver
 from tests.e2e.conformance_eks import eks
 
 pytestmark = [
-    pytest.mark.timeout(300, func_only=True),
     pytest.mark.usefixtures("stack"),
     pytest.mark.not_on_eks("the sandbox's EKS has one cluster at a time: the session's"),
 ]

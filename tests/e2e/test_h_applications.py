@@ -20,8 +20,6 @@ from tests.e2e.waiting import eventually
 from tests.e2e.watching import visited
 from tests.troubles import provoked
 
-pytestmark = pytest.mark.timeout(300, func_only=True)
-
 EXAMPLE = "examples/shop"
 DOMAIN = "shop.example.test"
 DEPLOYMENT = "kubernetes:apps/v1:Deployment"
@@ -76,7 +74,7 @@ def shop(stack: Stack, database: postgresql.Server, tmp_path_factory: pytest.Tem
     def as_before() -> None:
         assert cloud.everything(stack) ^ before == set()
 
-    eventually(as_before, within=60)
+    eventually(as_before)
 
 
 @contextmanager
@@ -100,7 +98,7 @@ def keep(shop: Stack, url: str) -> None:
 def page(shop: Stack) -> Site:
     """Return the shop's site, once its new load balancer is in service, which takes seconds."""
     site = Site(host=DOMAIN, ca=shop.layout.ca)
-    eventually(site.page, within=30)
+    eventually(site.page)
     return site
 
 
@@ -131,7 +129,7 @@ def test_the_worker_does_what_the_page_gave_it(page: Site) -> None:
     def counted() -> None:
         assert int(shown(page, "counted")) > 0
 
-    eventually(counted, within=30)
+    eventually(counted)
 
 
 def test_a_static_file_comes_from_the_image(page: Site) -> None:
@@ -150,7 +148,7 @@ def test_a_changed_variable_and_more_pods_under_load_lose_no_request(shop: Stack
 
     with visited(page) as visits:
         shop.change("up")
-        eventually(scaled, within=120)
+        eventually(scaled)
     assert "metrics-server" in shop.sandbox("status").out
     assert "<h1>Sale</h1>" in page.page().body
     assert visits.failures == []
@@ -188,7 +186,7 @@ def test_the_mended_release_with_another_login_keeps_every_pod_and_loses_no_requ
     with visited(page) as visits:
         shop.change("up")
         assert replicas(shop) == MAX
-        eventually(replaced, within=60)
+        eventually(replaced)
     assert visits.pods & before
     assert visits.pods & names(shop, "pods")
     assert visits.failures == []
@@ -196,7 +194,7 @@ def test_the_mended_release_with_another_login_keeps_every_pod_and_loses_no_requ
     def with_the_other_login() -> None:
         assert database.sql("SELECT DISTINCT usename FROM pg_stat_activity WHERE datname = 'shop'") == "other"
 
-    eventually(with_the_other_login, within=60)
+    eventually(with_the_other_login)
     assert shop.change("up").steps == []
 
 
@@ -204,7 +202,7 @@ def test_the_schedule_did_its_work(page: Site) -> None:
     def reported() -> None:
         assert re.match(r"\d+ at ", shown(page, "report"))
 
-    eventually(reported, within=90)
+    eventually(reported)
 
 
 def test_another_application_in_the_same_cluster_and_zone_comes_and_goes_by_itself(
@@ -227,7 +225,7 @@ def test_another_application_in_the_same_cluster_and_zone_comes_and_goes_by_itse
         with created(other):
             other.change("up")
             site = Site(host=f"other.{DOMAIN}", ca=other.layout.ca)
-            assert "Directory listing" in eventually(site.page, within=30).body
+            assert "Directory listing" in eventually(site.page).body
             assert other.outputs()["zoneId"] == shop.outputs()["zoneId"]
         assert shop.plan("--expect-no-changes").steps == []
     assert visits.failures == []

@@ -13,10 +13,13 @@ T = TypeVar("T")
 PAUSE = 0.2
 """Seconds between two attempts."""
 
+LONGEST = 180
+"""Seconds of waiting in vain. It is a multiple of what any of this takes: the machine may be busy."""
 
-def eventually(look: Callable[[], T], *, within: float) -> T:
-    """Call `look` until it succeeds, and return its result. Raises its last error after `within` seconds."""
-    deadline = time.monotonic() + within
+
+def eventually(look: Callable[[], T]) -> T:
+    """Call `look` until it succeeds, and return its result. Raises its last error after LONGEST seconds."""
+    deadline = time.monotonic() + LONGEST
     while True:
         try:
             return look()

@@ -12,8 +12,6 @@ from tests.conformance.stack import Stack
 from tests.eks import cloud as testing
 from tests.eks.cloud import Cloud
 
-pytestmark = pytest.mark.timeout(600)
-
 ADMIN = "arn:aws:iam::123456789012:role/ops"
 NAME = "useast1-dev"
 NODES = {"name": "nodes", "machineType": "t3.medium", "min": 2, "max": 4}

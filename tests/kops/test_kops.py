@@ -413,7 +413,6 @@ def stack(endpoint: str, tmp_path: Path) -> Iterator[tuple[Stack, World]]:
         yield made, world
 
 
-@pytest.mark.timeout(300)
 def test_a_preview_shows_what_kops_plans_before_and_after_there_is_a_cluster(stack: tuple[Stack, World]) -> None:
     project, world = stack
     planned = project.preview()
@@ -429,7 +428,6 @@ def test_a_preview_shows_what_kops_plans_before_and_after_there_is_a_cluster(sta
     assert "node groups to roll, machine by machine (2):" in said
 
 
-@pytest.mark.timeout(300)
 def test_an_up_interrupted_by_ctrl_c_leaves_no_kops_behind_and_the_next_one_goes_on(stack: tuple[Stack, World]) -> None:
     project, world = stack
     world.order(update={"after": 3, "hang": True})

@@ -16,8 +16,6 @@ from tests.example import KUBECONFIG
 from tests.kops.world import ACCESS
 from tests.troubles import provoked
 
-pytestmark = pytest.mark.timeout(180)
-
 PROGRAM = """
 import pulumi_aws as aws
 from infra import config, providers

@@ -98,7 +98,6 @@ def test_a_certificate_that_does_not_verify_fails_and_so_does_a_site_that_is_not
         check_site.check(Visit(url=f"http://{HOST}/"), within=0)
 
 
-@pytest.mark.timeout(120)  # runs of pulumi
 @pytest.mark.usefixtures("aws")
 def test_a_state_of_another_account_is_not_refreshed(project: Path) -> None:
     resource = {
@@ -114,7 +113,6 @@ def test_a_state_of_another_account_is_not_refreshed(project: Path) -> None:
         deploy.run(stack="dev")
 
 
-@pytest.mark.timeout(180)  # two dozen runs of pulumi
 def test_the_way_back_is_the_last_image_that_was_visited_well_and_is_kept_until_one_is_to_be_built(
     site: Site, project: Path, tmp_path: Path
 ) -> None:

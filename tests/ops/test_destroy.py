@@ -12,8 +12,6 @@ from ops.command import OpsError
 from tests.recorder import PROJECT
 from tests.troubles import provoked
 
-pytestmark = pytest.mark.timeout(120)  # runs of pulumi
-
 MARK = {"Key": OWNER, "Value": f"{PROJECT}/dev"}
 SERVICE = {"Key": "kubernetes.io/service-name", "Value": "default/web"}
 OUTPUTS = {

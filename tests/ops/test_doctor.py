@@ -14,8 +14,6 @@ from ops.doctor import Result
 from tests.ops.conftest import Double
 from tests.troubles import provoked
 
-pytestmark = pytest.mark.timeout(120)  # runs of pulumi
-
 PASSWORD = "correct horse"
 
 

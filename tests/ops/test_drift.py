@@ -10,8 +10,6 @@ from ops import drift, pulumi
 from ops.command import OpsError
 from tests.ops.conftest import Double
 
-pytestmark = pytest.mark.timeout(120)  # runs of pulumi
-
 
 def test_an_issue_is_opened_renewed_and_closed_and_that_of_somebody_else_left_alone(
     project: Path, double: Callable[[str], Double], capsys: pytest.CaptureFixture[str]

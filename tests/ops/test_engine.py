@@ -12,8 +12,6 @@ import pytest
 from ops import engine, pulumi
 from ops.command import OpsError
 
-pytestmark = pytest.mark.timeout(120)  # runs of pulumi
-
 
 def test_the_reason_of_a_resource_is_the_last_that_is_said(project: Path, capfd: pytest.CaptureFixture[str]) -> None:
     program = (project / "__main__.py").read_text()

@@ -122,7 +122,6 @@ def test_warnings_are_told_once_and_so_is_the_plan_of_the_cluster_but_not_where_
     assert "of the zone" not in text
 
 
-@pytest.mark.timeout(120)  # runs of pulumi
 def test_a_preview_is_posted_as_one_comment_and_so_is_one_that_fails(
     project: Path, double: Callable[[str], Double], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -155,7 +154,6 @@ aws.kms.Key("keyed", description=pulumi.Output.secret("{secret}"))
 """Log groups, each with its name in AWS and its retention in days, and a key with a secret description."""
 
 
-@pytest.mark.timeout(120)  # runs of pulumi
 def test_what_the_engine_says_of_aws_is_in_the_comment_and_no_secret_is(
     aws: str, project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -22,8 +22,6 @@ from ops.remains import Found
 from tests.recorder import PROJECT
 from tests.troubles import provoked
 
-pytestmark = pytest.mark.timeout(120)  # runs of pulumi
-
 PROGRAM = """
 import os
 import threading
