@@ -15,6 +15,7 @@ from sandbox import toolchain
 from sandbox.errors import SandboxError
 from sandbox.layout import Layout
 from sandbox.logins import PASSPHRASE, aws_environment
+from sandbox.services.containers import DOCKER
 from sandbox.toolchain import ENGINE, Found, Tool
 
 STACK = "local"
@@ -86,11 +87,10 @@ def write(layout: Layout, tools: Sequence[Found]) -> None:
 
 def _docker(layout: Layout) -> None:
     """Make docker's command line trust the sandbox's authority: some commands ask registries without the daemon."""
-    script, docker = layout.bin / "docker", shutil.which("docker", path=outer_path(layout))
+    script = layout.bin / "docker"
     script.unlink(missing_ok=True)
-    if docker:
-        script.write_text(f'#!/bin/sh\nSSL_CERT_FILE={shlex.quote(str(layout.ca))} exec "{docker}" "$@"\n')
-        script.chmod(0o755)
+    script.write_text(f'#!/bin/sh\nSSL_CERT_FILE={shlex.quote(str(layout.ca))} exec {DOCKER} "$@"\n')
+    script.chmod(0o755)
 
 
 def plugins(layout: Layout) -> dict[str, str]:

@@ -7,6 +7,9 @@ from sandbox.layout import CGROUP, Layout
 from sandbox.services import images
 from sandbox.services.service import Service, unix
 
+DOCKER = "/usr/bin/docker"
+"""Docker's client from the daemon's package, by its path: a newer one earlier on PATH needs more plugins to build."""
+
 
 def services(layout: Layout) -> list[Service]:
     """Return both daemons; they trust the sandbox's authority besides the system's."""

@@ -19,9 +19,8 @@ from sandbox.layout import here
 from sandbox.plugins.docker.context import Context
 from sandbox.plugins.process import Children
 from sandbox.services import images
+from sandbox.services.containers import DOCKER
 
-_CLIENT = "/usr/bin/docker"
-"""Debian's, by its path: a newer one earlier on PATH would need the buildx plugin to build."""
 _MISSING = re.compile(r" > (?:\[[^]]*\] )?(?:load metadata for|FROM) (?:docker\.io/library/)?(\S+):")
 """Matches the title of a build step that failed to pull an image."""
 _LAST_LINES = 20
@@ -111,7 +110,7 @@ class _Docker:
         own = {"DOCKER_CONFIG": str(self.folder)} if (self.folder / "config.json").exists() else {}
         try:
             with self.children.started(
-                [_CLIENT, *arguments],
+                [DOCKER, *arguments],
                 env=os.environ | variables | own,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
@@ -125,7 +124,7 @@ class _Docker:
                     self.log(lines[-1])
                 code = process.wait()
         except FileNotFoundError as error:
-            raise DockerError(f"there is no {_CLIENT}: install Debian's package docker.io") from error
+            raise DockerError(f"there is no {DOCKER}: install Debian's package docker.io") from error
         if self.children.cancelled:
             raise DockerError("interrupted; run the update again to continue")
         return code, lines or [f"docker ended with exit code {code}"]
