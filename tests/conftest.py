@@ -23,5 +23,5 @@ def declared(tmp_path_factory: pytest.TempPathFactory) -> recorder.Graph:
 
 @pytest.fixture
 def kubectl(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Put kubectl on PATH."""
+    """Put the toolchain's kubectl on PATH: another may be missing, too old, or leave a cache behind."""
     monkeypatch.setenv("PATH", f"{tools()['kubectl'].parent}:{os.environ['PATH']}")

@@ -139,6 +139,7 @@ def refused(stack: Stack) -> str:
 # What a preview refuses.
 
 
+@pytest.mark.usefixtures("kubectl")
 @pytest.mark.parametrize("right", RIGHTS, ids=lambda right: "-".join(filter(None, right)))
 def test_a_missing_right_is_named(stack: Stack, account: str, right: tuple[str, str, str]) -> None:
     grant(stack, [each for each in RIGHTS if each != right])
