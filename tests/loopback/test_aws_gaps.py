@@ -1,8 +1,10 @@
 """Differences between moto and AWS that the sandbox removes, each tested through the API with an SDK."""
 
+import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from botocore.exceptions import ClientError
@@ -117,6 +119,16 @@ def test_a_request_that_is_sent_again_is_carried_out_once(aws: Cloud) -> None:
     with pytest.raises(eks.exceptions.ResourceInUseException):
         eks.create_addon(**addon, clientRequestToken="another")
     eks.delete_cluster(name="once")
+
+
+def test_an_answer_comes_in_one_piece(aws: Cloud) -> None:
+    """On a busy machine the AWS plugin has been seen to close the connection after a head that came alone."""
+    server = urlsplit(aws.url)
+
+    for _ in range(20):  # two pieces may also come together
+        with socket.create_connection((server.hostname, server.port)) as connection:
+            connection.sendall(b"GET / HTTP/1.1\r\nHost: s3.amazonaws.com\r\n\r\n")
+            assert connection.recv(65536).endswith(b"</ListAllMyBucketsResult>")
 
 
 def test_no_request_fails_because_of_another(aws: Cloud) -> None:
