@@ -38,8 +38,7 @@ def run(
     within: check_site.Within = check_site.WITHIN,
 ) -> None:
     """Deploy a stack and visit its site. When either fails, print how to roll back; the exit code is 1."""
-    recover.interrupted(stack)
-    aws.same_account(pulumi.state(stack), pulumi.settings(stack))
+    aws.same_account(recover.settled(stack), pulumi.settings(stack))
     known = tags(stack)
     held = _digest_to_keep(stack, digest, known)
     good = known.get(VISITED) or _running(stack, authority=authority, address=address)

@@ -24,8 +24,7 @@ def run(
     confirm: Annotated[str, typer.Option(help="The stack's name again, for use without a terminal.")] = "",
 ) -> None:
     """Destroy a stack: list what is lost, ask for its name, list what is left. Exit 1 when something is left."""
-    recover.interrupted(stack)
-    state, settings = pulumi.state(stack), pulumi.settings(stack)
+    state, settings = recover.settled(stack), pulumi.settings(stack)
     resources = [each for each in state if each.get("custom") and not each["type"].startswith("pulumi:providers:")]
     if resources:
         aws.same_account(state, settings)

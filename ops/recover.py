@@ -141,14 +141,16 @@ def _may_exist(resource: Resource) -> bool:
     )
 
 
-def interrupted(stack: str) -> None:
-    """Raise OpsError if the outcome of an interrupted run of the stack is unknown."""
-    if names := [_name(urn) for urn in own_state.in_doubt(pulumi.exported(stack)["deployment"])]:
+def settled(stack: str) -> list[pulumi.Resource]:
+    """Return the resources in the stack's state. Raise OpsError if the outcome of an interrupted run is unknown."""
+    deployment = pulumi.exported(stack)["deployment"]
+    if names := [_name(urn) for urn in own_state.in_doubt(deployment)]:
         raise OpsError(
             "Nothing was changed.",
             f"An earlier run of {stack} was interrupted while it made {', '.join(names)}.",
             f"First: .venv/bin/python -m ops recover --stack {stack}",
         )
+    return list(deployment.get("resources") or [])
 
 
 def recovered(doubt: Doubt) -> dict[str, Any]:
