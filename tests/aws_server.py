@@ -34,8 +34,9 @@ def aws_server() -> Iterator[str]:
 
 
 def one_request_at_a_time() -> None:
-    """Have moto's server end a request before it takes the next.
+    """Have moto's server end a request before it takes the next. Call it before `serving.as_aws_does_it`.
 
+    That reads a request's body before its turn, so that a client that sends slowly holds up no other.
     On a busy machine moto answers with server errors, since one of its threads changes what another reads. The sandbox
     has to bear that: its ACM waits for the name server, which asks moto's Route 53.
     """
@@ -45,7 +46,6 @@ def one_request_at_a_time() -> None:
     def call(
         self: DomainDispatcherApplication, environ: WSGIEnvironment, start_response: StartResponse
     ) -> Iterable[bytes]:
-        serving.body(environ)  # before its turn: a client that sends slowly holds up no other
         with turn:
             answer = Response.from_app(partial(serve, self), environ, buffered=True)
         return answer(environ, start_response)
