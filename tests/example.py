@@ -9,6 +9,9 @@ from typing import Any
 
 import yaml
 
+from infra.balancer_kind import BalancerKind
+from infra.settings.needs import Needs
+
 Inputs = dict[str, Any]
 """The inputs of a resource, or a configuration by its keys."""
 
@@ -28,6 +31,15 @@ CERTIFICATE = "arn:aws:acm:us-east-1:000000000000:certificate/requested"
 ELB = "a0b1c2.us-east-1.elb.amazonaws.com"
 MADE_KEY = "the-key-that-the-random-key-made"
 AWS_SECRET = "the-text-out-of-secrets-manager"  # not a real secret
+NEEDS = Needs(
+    namespace="default",
+    makes_namespace=False,
+    platform="linux/amd64",
+    balancer=BalancerKind.CLASSIC,
+    service="site-service",
+    tls_secret="",
+)
+"""What a small stack needs from its cluster."""
 NAME_SERVERS = ["ns-1.awsdns.test", "ns-2.awsdns.test"]
 
 

@@ -25,21 +25,13 @@ from infra.settings.needs import Needs
 from tests.conformance import api_server
 from tests.conformance.api_server import ApiServer
 from tests.e2e.waiting import eventually
-from tests.example import Inputs
+from tests.example import NEEDS, Inputs
 from tests.recorder import declare
 from tests.troubles import provoked
 
 pytestmark = pytest.mark.usefixtures("kubectl")
 
 EXISTING = "pulumi config set --path namespace.existing true"
-NEEDS = Needs(
-    namespace="default",
-    makes_namespace=False,
-    platform="linux/amd64",
-    balancer=BalancerKind.CLASSIC,
-    service="site-service",
-    tls_secret="",
-)
 ON_EC2 = {"machine": "aws:///us-east-1a/i-0a1b2c3d"}
 OWNER, DOMAIN = "shop/prod", "example.com"
 NAMESPACES, SERVICES = "/api/v1/namespaces", "/api/v1/namespaces/default/services"

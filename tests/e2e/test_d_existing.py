@@ -8,6 +8,7 @@ import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -17,9 +18,9 @@ import yaml
 from infra import fitness
 from infra.balancer_kind import BalancerKind
 from infra.finding import Finding, State
-from infra.settings.needs import Needs
 from sandbox import addresses, pki
 from sandbox.layout import Layout
+from tests import example
 from tests.e2e import cloud
 from tests.e2e.forwarding import another_address
 from tests.e2e.site import Site
@@ -29,14 +30,7 @@ from tests.e2e.waiting import eventually
 SPACE, ACCOUNT = "e2e-existing", "deployer"
 DOMAIN = "existing.example.test"
 HOST = f"ejemplo-django.{DOMAIN}"
-NEEDS = Needs(
-    namespace=SPACE,
-    makes_namespace=False,
-    platform="linux/amd64",
-    balancer=BalancerKind.NLB,
-    service="ejemplo-django-service",
-    tls_secret="",
-)
+NEEDS = replace(example.NEEDS, namespace=SPACE, balancer=BalancerKind.NLB, service="ejemplo-django-service")
 RIGHTS = [
     (group, resource, verb)
     for resources, verbs in ((fitness.OWN, fitness.OWN_VERBS), (fitness.WATCHED, fitness.WATCHED_VERBS))

@@ -20,23 +20,13 @@ import trustme
 from werkzeug import Request, Response
 
 from infra import fitness, kubeconfigs, kubectl
-from infra.balancer_kind import BalancerKind
 from infra.finding import State
-from infra.settings.needs import Needs
-from tests.example import Inputs
+from tests.example import NEEDS, Inputs
 from tests.troubles import provoked
 from tests.web_server import serving
 
 pytestmark = pytest.mark.usefixtures("kubectl")
 
-NEEDS = Needs(
-    namespace="web",
-    makes_namespace=False,
-    platform="linux/amd64",
-    balancer=BalancerKind.CLASSIC,
-    service="site-service",
-    tls_secret="",
-)
 NOBODY = "https://127.0.0.1:1"
 TOKEN = "eyJhbGciOi.a-bearer-token.c2ln"
 CA = trustme.CA()
